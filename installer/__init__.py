@@ -1,0 +1,1 @@
+"""nodestrap: turns bare Linux hosts into verified Kubernetes nodes."""

@@ -1,0 +1,1 @@
+"""pycri: a Container Runtime Interface daemon between the kubelet and containerd."""
