@@ -1,0 +1,106 @@
+"""Single packages from other Debian suites, unpacked beside the machine's own and never installed.
+
+The tests need software of several ages at once: containerd 1.7 (trixie) and 2.1 (sid), the upstream CRI proto
+(sid). ``unpack`` asks the Debian mirror that this machine already uses, through an apt configuration of its
+own, so the machine's package lists and status stay as they are. Results are cached under the user's cache
+directory, keyed by suite, package and version.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+
+class DebianError(RuntimeError):
+    """A package could not be had; the message says which, from where, and what apt said."""
+
+
+def cache_root() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(base) / "nodestrap" / "debian"
+
+
+def unpack(suite: str, package: str) -> Path:
+    """Return the directory into which the suite's current version of a package was unpacked.
+
+    Raises ``DebianError`` when the suite cannot be reached or has no such package.
+    """
+    root = cache_root()
+    root.mkdir(parents=True, exist_ok=True)
+    with (root / f"{suite}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        config = _apt_config(root / suite, suite)
+        version = _candidate(config, root / suite, package, suite)
+        target = root / suite / "unpacked" / f"{package}_{version.replace(':', '%3a')}"
+        if not target.exists():
+            _download(config, root / suite, package, version, target)
+    return target
+
+
+def mirror() -> str:
+    """The Debian mirror that this machine's own apt uses."""
+    for path in sorted(Path("/etc/apt").glob("sources.list*")):
+        files = sorted(path.iterdir()) if path.is_dir() else [path]
+        for file in files:
+            for line in file.read_text().splitlines():
+                found = re.match(r"(?:URIs:|deb(?:\s+\[[^]]*\])?)\s+(\S+/debian)/?(?:\s|$)", line)
+                if found:
+                    return found[1]
+    raise DebianError(
+        "no Debian mirror in /etc/apt/sources.list or sources.list.d: is this a Debian machine?"
+    )
+
+
+def _apt_config(home: Path, suite: str) -> dict[str, str]:
+    for sub in ("lists/partial", "cache/archives/partial", "unpacked"):
+        (home / sub).mkdir(parents=True, exist_ok=True)
+    keyring = "/usr/share/keyrings/debian-archive-keyring.gpg"
+    (home / "sources.list").write_text(f"deb [signed-by={keyring}] {mirror()} {suite} main\n")
+    (home / "apt.conf").write_text(
+        f'Dir::Etc::SourceList "{home}/sources.list";\n'
+        'Dir::Etc::SourceParts "/nonexistent";\n'
+        f'Dir::State::Lists "{home}/lists";\n'
+        f'Dir::Cache "{home}/cache";\n'
+        'APT::Sandbox::User "root";\n'
+        'Acquire::Languages "none";\n'
+    )
+    return {**os.environ, "APT_CONFIG": str(home / "apt.conf"), "LC_ALL": "C.UTF-8"}
+
+
+def _candidate(env: dict[str, str], home: Path, package: str, suite: str) -> str:
+    lists = home / "lists"
+    if not any(lists.glob("*Packages*")):
+        _run(["apt-get", "update", "-q"], env, f"the package lists of {suite} could not be had")
+    text = _run(["apt-cache", "policy", package], env, f"apt-cache failed for {package}")
+    found = re.search(r"Candidate: (\S+)", text)
+    if not found or found[1] == "(none)":
+        raise DebianError(f"{suite} has no package {package}; remove {home} to fetch its lists anew")
+    return found[1]
+
+
+def _download(env: dict[str, str], home: Path, package: str, version: str, target: Path) -> None:
+    work = home / f"fetch-{os.getpid()}"
+    work.mkdir()
+    try:
+        try:
+            _run(["apt-get", "download", "-q", package], env, "", cwd=work)
+        except DebianError:  # the suite moved on since its lists were read
+            _run(["apt-get", "update", "-q"], env, f"apt-get update failed for {package}")
+            _run(["apt-get", "download", "-q", package], env, f"{package} could not be downloaded", cwd=work)
+        deb = next(work.glob("*.deb"))
+        _run(["dpkg", "-x", str(deb), str(work / "tree")], env, f"{deb.name} could not be unpacked")
+        (work / "tree").rename(target)
+    finally:
+        shutil.rmtree(work)
+
+
+def _run(argv: list[str], env: dict[str, str], what: str, cwd: Path | None = None) -> str:
+    done = subprocess.run(argv, env=env, cwd=cwd, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise DebianError(f"{what}: {' '.join(argv)}: {done.stderr.strip() or done.stdout.strip()}")
+    return done.stdout
