@@ -1,0 +1,27 @@
+"""containerd's diff service: applies a layer to a snapshot's mounts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from pycri._generated import containerd_diff_pb2 as pb
+from pycri.containerd.connection import Connection
+
+if TYPE_CHECKING:
+    from pycri._generated.containerd_types_pb2 import Descriptor, Mount
+
+_SERVICE = pb.DESCRIPTOR.services_by_name["Diff"]
+
+
+class Diff:
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def apply(self, layer: Descriptor, mounts: Iterable[Mount]) -> Descriptor:
+        """Unpack ``layer`` from the content store over ``mounts``; the descriptor of the uncompressed tar.
+
+        Its digest is the layer's diff id, computed by containerd: compare it with the image config's.
+        """
+        request = pb.ApplyRequest(diff=layer, mounts=mounts)
+        return (await self._connection.unary(_SERVICE, "Apply", request, pb.ApplyResponse)).applied
