@@ -221,11 +221,11 @@ class _Client:
                 why = error.read(300).decode(errors="replace").strip()
             raise NodestrapError(
                 f"The registry refused {method} {url}: {error.code} {why}",
-                "Check the registry's log and credentials.",
+                fix="Check the registry's log and credentials.",
             ) from error
         except OSError as error:
             raise NodestrapError(
-                f"No registry answers on {self._base}: {error}", "Start it first (nodestrap lab up)."
+                f"No registry answers on {self._base}: {error}", fix="Start it first (nodestrap lab up)."
             ) from error
 
 

@@ -46,7 +46,7 @@ class Registry:
             return self._address_file.read_text().strip()
         except FileNotFoundError:
             raise NodestrapError(
-                f"The registry in {self.root} was never started.", "Call start() first."
+                f"The registry in {self.root} was never started.", fix="Call start() first."
             ) from None
 
     @property
@@ -68,7 +68,7 @@ class Registry:
         """
         binary = shutil.which("docker-registry")
         if binary is None:
-            raise NodestrapError("docker-registry is not installed.", "apt-get install docker-registry")
+            raise NodestrapError("docker-registry is not installed.", fix="apt-get install docker-registry")
         if self.running():
             if address in (self.address, _with_port(address, self.address)):
                 return self.address
@@ -90,7 +90,7 @@ class Registry:
         if identity is not None and not processes.stop(identity):
             raise NodestrapError(
                 f"The registry process {identity.pid} does not end.",
-                f"Look at it with: ps -fp {identity.pid}",
+                fix=f"Look at it with: ps -fp {identity.pid}",
             )
         self._pid_file.unlink(missing_ok=True)
 
@@ -112,7 +112,7 @@ class Registry:
                 tail = " | ".join(self.log.read_text(errors="replace").splitlines()[-3:])
                 what = "ended at once" if dead else f"did not answer within {_READY_SECONDS:.0f} s"
                 raise NodestrapError(
-                    f"The registry on {address} {what}: {tail or 'no output'}", f"Its log is {self.log}."
+                    f"The registry on {address} {what}: {tail or 'no output'}", fix=f"Its log is {self.log}."
                 )
             time.sleep(0.02)
 
@@ -158,7 +158,7 @@ def _free_address(address: str) -> str:
     except (OSError, ValueError) as error:
         raise NodestrapError(
             f"The registry cannot listen on {address}: {error}",
-            f"See what has it with: ss -ltnp 'sport = :{port}'",
+            fix=f"See what has it with: ss -ltnp 'sport = :{port}'",
         ) from error
 
 

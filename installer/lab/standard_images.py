@@ -117,7 +117,7 @@ def _static_busybox() -> Path:
     if found is None or _dynamic(Path(found)):
         raise NodestrapError(
             "The lab's images are made from a statically linked busybox, and there is none on PATH.",
-            "apt-get install busybox-static",
+            fix="apt-get install busybox-static",
         )
     return Path(found)
 
