@@ -81,8 +81,9 @@ class Content:
         try:
             await writer.open()
             yield writer
+            await writer.release()
         finally:
-            await writer.close()
+            writer.cancel()
 
     async def write_blob(
         self, ref: str, data: bytes, digest: str, labels: Mapping[str, str] | None = None
@@ -144,7 +145,15 @@ class Writer:
         await self.drain()
         await self._exchange(pb.WriteContentRequest(action=pb.COMMIT, offset=self.offset, labels=labels))
 
-    async def close(self) -> None:
+    async def release(self) -> None:
+        """End the stream and return once containerd has let go of the ref."""
+        await self.drain()
+        await self._call.done_writing()
+        while await self._call.read() is not grpc.aio.EOF:
+            pass
+
+    def cancel(self) -> None:
+        """End the stream at once; containerd keeps the ref locked for some milliseconds more."""
         self._call.cancel()
 
     async def _exchange(self, request: pb.WriteContentRequest) -> pb.WriteContentResponse:

@@ -99,8 +99,8 @@ class Events:
         namespace = self._connection.namespace
         mine = Timestamp(seconds=secrets.randbits(32), nanos=secrets.randbelow(10**9))
         filters = [
-            f'namespace=={namespace},topic~="{topics}"',
-            f"namespace=={namespace},topic=={_PROBE_TOPIC}",
+            f'namespace=="{namespace}",topic~="{topics}"',
+            f'namespace=="{namespace}",topic=="{_PROBE_TOPIC}"',
         ]
         stream = self._connection.server_stream(
             _SERVICE, "Subscribe", pb.SubscribeRequest(filters=filters), containerd_types_pb2.Envelope
