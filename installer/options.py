@@ -1,4 +1,5 @@
-"""The global options, understood before and after the verb: ``nodestrap --json up``, ``nodestrap up --json``."""
+"""The global options, understood before and after the verb: ``nodestrap --json up``, ``nodestrap up
+--json``."""
 
 from __future__ import annotations
 

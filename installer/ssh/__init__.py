@@ -1,0 +1,2 @@
+"""One way to reach a host: paramiko here, Ansible's OpenSSH there, the same keys, bastions and
+known_hosts."""
