@@ -1,0 +1,84 @@
+"""Network namespaces: made without executing anything, kept by a bind mount, their ``lo`` up."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import fcntl
+import os
+import secrets
+import socket
+import struct
+import threading
+from pathlib import Path
+
+from pycri import syscalls
+
+_SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 0x1
+
+
+async def create(directory: str) -> str:
+    """Make a namespace mounted at ``directory``/pycri-<16 hex>; its path. Raises OSError."""
+    path = f"{directory}/pycri-{secrets.token_hex(8)}"
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[None] = loop.create_future()
+
+    def finish(error: OSError | None) -> None:
+        if not future.done():
+            future.set_exception(error) if error else future.set_result(None)
+
+    def work() -> None:
+        error: OSError | None = None
+        try:
+            _create(path)
+        except OSError as failed:
+            error = failed
+        loop.call_soon_threadsafe(finish, error)
+
+    # A thread of its own, never a pool's: it stays in the new namespace until it ends.
+    threading.Thread(target=work, name="netns", daemon=True).start()
+    try:
+        await asyncio.shield(future)
+    except asyncio.CancelledError:
+        await asyncio.wait([future])
+        if future.exception() is None:
+            remove(path)
+        raise
+    return path
+
+
+def remove(path: str) -> None:
+    """Unmount and delete; a path that is gone is fine. The namespace lives while a process is in it."""
+    try:
+        syscalls.umount(path)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOENT):
+            raise
+    Path(path).unlink(missing_ok=True)
+
+
+def exists(path: str) -> bool:
+    """Whether a namespace is mounted at ``path`` (after a reboot there is no file, or an empty one)."""
+    try:
+        return Path(path).stat().st_dev == Path("/proc/self/ns/net").stat().st_dev
+    except FileNotFoundError:
+        return False
+
+
+def _create(path: str) -> None:
+    Path(path).parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444))
+    try:
+        syscalls.unshare(syscalls.CLONE_NEWNET)
+        syscalls.mount("/proc/thread-self/ns/net", path, "none", syscalls.MS_BIND)
+        _loopback_up()
+    except OSError:
+        remove(path)
+        raise
+
+
+def _loopback_up() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as link:
+        request = struct.pack("16sh14x", b"lo", 0)
+        flags = struct.unpack_from("16sh", fcntl.ioctl(link, _SIOCGIFFLAGS, request))[1]
+        fcntl.ioctl(link, _SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", flags | _IFF_UP))
