@@ -1,0 +1,118 @@
+"""What the checks of one run over one endpoint share: connection, host, image, shared pod, and what to undo."""
+
+from __future__ import annotations
+
+import secrets
+import shlex
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any, Generic, TypeVar
+
+from installer.verify import node_files, shared_pod
+from installer.verify.check import NotApplicable
+from installer.verify.client import CriClient
+from installer.verify.host import Host, HostError
+from installer.verify.options import Options
+from installer.verify.pods import Container
+from pycri._generated import cri_pb2
+
+T = TypeVar("T")
+
+
+class Session:
+    """One run over one endpoint. Checks that run side by side share it."""
+
+    def __init__(self, cri: CriClient, host: Host, address: str, options: Options) -> None:
+        self.cri = cri
+        self.cleaner = cri.uninterrupted()
+        """The same endpoint, for undoing: an interrupt does not reach it."""
+        self.host = host
+        self.address = address
+        """The endpoint as the host knows it, ``unix:///run/…``."""
+        self.options = options
+        self.run_id = secrets.token_hex(4)
+        self.made_ids: set[str] = set()
+        """Every sandbox and container id that this run made."""
+        self.pods_asked_for = False
+        self.leftovers: list[str] = []
+        self._stack = ExitStack()
+        self._lock = threading.RLock()
+        self._directories: set[str] = set()
+        self.image = Once(self._pull)
+        self.shared = Once(lambda: self._stack.enter_context(shared_pod.open_shared(self)))
+        self.files = Once(lambda: node_files.read(host))
+
+    @property
+    def root(self) -> str:
+        """The run's directory on the host: on /run, so that a reboot forgets it, whatever happens."""
+        return f"/run/nodestrap-verify-{self.run_id}"
+
+    def image_id(self) -> str:
+        """The id of the run's image, pulled when it is not there."""
+        return str(self.image.get().id)
+
+    def container(self) -> Container:
+        """The container that checks which change nothing share."""
+        return self.shared.get()
+
+    def host_directory(self, name: str) -> str:
+        """A directory of the run's on the host, made when it is not there. Raises HostError."""
+        path = f"{self.root}/{name}"
+        with self._lock:
+            if path not in self._directories:
+                self.host.run(f"umask 077 && mkdir -p {shlex.quote(path)}")
+                self._directories.add(path)
+        return path
+
+    def close_shared(self) -> None:
+        """Remove the shared pod; a later check would get a new one."""
+        with self._lock:
+            self._stack.close()
+            self.shared.reset()
+
+    def close(self) -> None:
+        """Remove what the run made: the shared pod, the image when it was not there before, directories."""
+        self.close_shared()
+        if self._directories:
+            try:
+                self.host.run(f"rm -rf -- {shlex.quote(self.root)}")
+            except HostError as error:
+                self.leftovers.append(f"directory {self.root}: {error}")
+
+    def _pull(self) -> Any:
+        spec = cri_pb2.ImageSpec(image=self.options.image)
+        status = cri_pb2.ImageStatusRequest(image=spec)
+        image = self.cri.image.ImageStatus(status).image
+        if not image.id:
+            self.cri.image.PullImage(cri_pb2.PullImageRequest(image=spec))
+            image = self.cri.image.ImageStatus(status).image
+        return image
+
+
+class Once(Generic[T]):
+    """A value made on first use. The first user meets the failure; the others are skipped, naming it."""
+
+    def __init__(self, make: Callable[[], T]) -> None:
+        self._make = make
+        self._lock = threading.RLock()
+        self._value: T | None = None
+        self._error: Exception | None = None
+
+    def get(self) -> T:
+        """The value. Raises what making it raised, once; NotApplicable after that."""
+        with self._lock:
+            if self._error is not None:
+                raise NotApplicable(f"it needs what failed before: {self._error}")
+            if self._value is None:
+                try:
+                    self._value = self._make()
+                except Exception as error:
+                    self._error = error
+                    raise
+            return self._value
+
+    def reset(self) -> None:
+        """Forget the value."""
+        with self._lock:
+            self._value = self._error = None
