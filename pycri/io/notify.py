@@ -23,6 +23,7 @@ def notify(message: str, fds: Iterable[int] = ()) -> bool:
         address = "\0" + address[1:]
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
+            sender.settimeout(1.0)  # a busy systemd must not hold up the streams
             sender.connect(address)
             socket.send_fds(sender, [message.encode()], list(fds))
     except OSError as error:

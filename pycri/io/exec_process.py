@@ -1,0 +1,209 @@
+"""Processes executed in running containers: made, awaited, and always deleted.
+
+Used by ExecSync and by streaming exec. Each has a directory with its FIFOs and a record, so that a process
+whose pycri-io was killed is found and removed by the next one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import secrets
+import shutil
+import signal
+from collections.abc import AsyncIterator, Coroutine, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from google.protobuf.any_pb2 import Any as AnyMessage
+
+from pycri.containerd.anys import PROCESS_TYPE_URL
+from pycri.errors import FailedPrecondition, NotFound, PycriError, Unavailable
+from pycri.io import fifo
+from pycri.io.session_kill import kill_session
+
+if TYPE_CHECKING:
+    from pycri.containerd.tasks import Tasks
+
+log = logging.getLogger(__name__)
+
+_RECORD = "exec.json"
+_DISPOSE_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class ExecProcess:
+    """A started process; its output FIFOs are open for reading, non-blocking, and belong to the caller."""
+
+    tasks: Tasks
+    container_id: str
+    exec_id: str
+    pid: int
+    readers: Mapping[str, int]  # "stdout", "stderr" -> descriptor
+    stdin: int  # descriptor of the writing end, -1 without stdin
+
+    async def wait(self) -> int:
+        """The exit code. Waits on through a restart of containerd; NotFound: nobody knows any more."""
+        while True:
+            try:
+                return (await self.tasks.wait(self.container_id, self.exec_id)).exit_status
+            except Unavailable:  # noqa: PERF203 - waits on each failure anyway
+                await asyncio.sleep(0.2)
+
+    async def resize(self, width: int, height: int) -> None:
+        await self.tasks.resize_pty(self.container_id, width, height, self.exec_id)
+
+    async def close_stdin(self) -> None:
+        """The shim's own copy of the write end; the caller closes its own."""
+        await self.tasks.close_stdin(self.container_id, self.exec_id)
+
+
+class ExecRunner:
+    """Makes processes and outlives them: their removal goes on after the request that made them."""
+
+    def __init__(self, tasks: Tasks, directory: Path) -> None:
+        self._tasks = tasks
+        self._directory = directory
+        self._background: set[asyncio.Task[None]] = set()
+
+    def recover(self) -> int:
+        """Removes what a killed pycri-io left running; returns how many. Goes on in the background."""
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        leftovers = sorted(self._directory.iterdir())
+        for place in leftovers:
+            self._spawn(self._dispose_leftover(place))
+        return len(leftovers)
+
+    @asynccontextmanager
+    async def process(
+        self,
+        container_id: str,
+        spec: bytes,
+        *,
+        tty: bool = False,
+        stdin: bool = False,
+        stdout: bool = True,
+        stderr: bool = True,
+    ) -> AsyncIterator[ExecProcess]:
+        """Starts an OCI process (JSON) in the container; on leaving, it is killed if it still runs.
+
+        Raises what containerd says: NotFound without a running task, Unknown when the program cannot start.
+        """
+        exec_id = secrets.token_hex(32)
+        place = self._directory / exec_id
+        wanted = {"stdin": stdin, "stdout": stdout, "stderr": stderr and not tty}
+        paths = {name: str(place / name) if on else "" for name, on in wanted.items()}
+        fds: dict[str, int] = {}
+        pid = 0
+        try:
+            _prepare(place, container_id, paths, fds)
+            message = AnyMessage(type_url=PROCESS_TYPE_URL, value=spec)
+            # shielded: an exec that containerd makes after we have gone could not be found and deleted
+            pid = await self._finish(self._start(container_id, exec_id, message, paths, tty))
+            readers = {name: fd for name, fd in fds.items() if name != "stdin"}
+            yield ExecProcess(self._tasks, container_id, exec_id, pid, readers, fds.get("stdin", -1))
+        except BaseException:
+            if not pid:
+                for fd in fds.values():
+                    os.close(fd)
+            raise
+        finally:
+            self._spawn(self._dispose(place, container_id, exec_id, pid))
+
+    async def close(self, timeout: float) -> None:
+        """Waits up to ``timeout`` seconds for removals under way; the rest is left to the next pycri-io."""
+        if self._background:
+            _, late = await asyncio.wait(self._background, timeout=timeout)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    async def _start(
+        self, container_id: str, exec_id: str, spec: AnyMessage, paths: Mapping[str, str], tty: bool
+    ) -> int:
+        await self._tasks.exec(container_id, exec_id, spec, terminal=tty, **paths)
+        return await self._tasks.start(container_id, exec_id)
+
+    async def _finish(self, work: Coroutine[Any, Any, int]) -> int:
+        """Runs ``work`` to its end even when the caller is cancelled; only then lets the cancel through."""
+        task = asyncio.ensure_future(work)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            await asyncio.wait({task}, timeout=_DISPOSE_SECONDS)
+            if task.done() and not task.cancelled():
+                task.exception()  # seen: the cancel is what the caller learns
+            raise
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    async def _dispose_leftover(self, place: Path) -> None:
+        try:
+            container_id = json.loads((place / _RECORD).read_text(encoding="utf-8"))["container_id"]
+            pid = (await self._tasks.get(container_id, place.name)).pid
+        except (OSError, ValueError, KeyError, TypeError, NotFound):
+            shutil.rmtree(place, ignore_errors=True)
+            return
+        except PycriError as error:
+            log.warning("exec %s of a previous pycri-io was not removed: %s", place.name, error)
+            return
+        await self._dispose(place, container_id, place.name, pid)
+
+    async def _dispose(self, place: Path, container_id: str, exec_id: str, pid: int) -> None:
+        """Kills and deletes until containerd knows the process no more."""
+        deadline = asyncio.get_running_loop().time() + _DISPOSE_SECONDS
+        delay = 0.01
+        while True:
+            try:
+                await self._tasks.delete_exec(container_id, exec_id)
+                break
+            except NotFound:
+                break
+            except (FailedPrecondition, Unavailable) as error:
+                problem: PycriError = error
+                if isinstance(error, FailedPrecondition):  # it still runs
+                    pid = pid or await self._pid(container_id, exec_id)
+                    await kill_exec(self._tasks, container_id, exec_id, pid)
+            except PycriError as error:
+                problem = error
+            if asyncio.get_running_loop().time() > deadline:
+                log.error("exec %s in container %s cannot be deleted: %s", exec_id, container_id, problem)
+                return  # the record stays for the next start
+            await asyncio.sleep(delay)
+            delay = min(delay * 2, 1.0)
+        shutil.rmtree(place, ignore_errors=True)
+
+    async def _pid(self, container_id: str, exec_id: str) -> int:
+        try:
+            return (await self._tasks.get(container_id, exec_id)).pid
+        except PycriError:
+            return 0
+
+
+async def kill_exec(tasks: Tasks, container_id: str, exec_id: str, pid: int) -> None:
+    """SIGKILL to the process and to its session."""
+    if pid:
+        await asyncio.to_thread(kill_session, pid)
+    try:
+        await tasks.kill(container_id, signal.SIGKILL, exec_id=exec_id)
+    except NotFound:
+        return
+    except PycriError as error:
+        log.debug("kill of exec %s: %s", exec_id, error)
+
+
+def _prepare(place: Path, container_id: str, paths: Mapping[str, str], fds: dict[str, int]) -> None:
+    """The FIFOs, opened before containerd hears of them, and the record."""
+    place.mkdir(mode=0o700, parents=True)
+    (place / _RECORD).write_text(json.dumps({"container_id": container_id}), encoding="utf-8")
+    for name, path in paths.items():
+        if path:
+            fifo.make_fifo(Path(path))
+            fds[name] = (fifo.open_writer if name == "stdin" else fifo.open_reader)(Path(path))
