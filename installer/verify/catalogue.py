@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import itertools
 import pkgutil
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
@@ -54,7 +55,7 @@ def select(
 def all_checks() -> tuple[Check, ...]:
     """Every check, ordered by tier, then area, then id. Raises ValueError when two share an id."""
     found = sorted(_discover(), key=_order)
-    for one, other in zip(found, found[1:], strict=False):
+    for one, other in itertools.pairwise(found):
         if one.id == other.id:
             raise ValueError(f"two checks are called {one.id}")
     return tuple(found)

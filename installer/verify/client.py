@@ -1,4 +1,4 @@
-"""A CRI client without generated stubs: ``client.runtime.Version(request)``, in v1 or, failing that, v1alpha2.
+"""A CRI client without generated stubs: ``client.runtime.Version(request)``, in v1, else in v1alpha2.
 
 The callables are built from the descriptors of ``pycri._generated.cri_pb2``. v1alpha2 is the same wire under
 another package name, so one set of messages serves both.

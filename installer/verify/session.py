@@ -1,4 +1,4 @@
-"""What the checks of one run over one endpoint share: connection, host, image, shared pod, and what to undo."""
+"""What the checks of one run over one endpoint share: connection, host, image, shared pod, what to undo."""
 
 from __future__ import annotations
 

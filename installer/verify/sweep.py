@@ -1,4 +1,4 @@
-"""Remove what verify runs left on an endpoint: pods by their label, images that a run brought, directories."""
+"""Remove what verify runs left on an endpoint: pods by their label, and directories."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 def wait_for(probe: Callable[[], T | None], what: str, *, timeout: float, interval: float = 0.02) -> T:
-    """The first truthy value of `probe`, asked at growing intervals. Raises Failed after `timeout` seconds."""
+    """The first truthy value of `probe`, asked ever less often. Raises Failed after `timeout` seconds."""
     deadline = time.monotonic() + timeout
     while True:
         value = probe()
