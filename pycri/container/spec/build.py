@@ -1,0 +1,114 @@
+"""The OCI runtime spec of a container, assembled from its parts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pycri._generated import cri_pb2 as cri
+from pycri.container.spec import devices, mounts, namespaces, process, resources, seccomp, users
+
+OCI_VERSION = "1.0.2"
+# What a container may not see of /proc and /sys when the kubelet says nothing.
+MASKED_PATHS = (
+    "/proc/acpi",
+    "/proc/asound",
+    "/proc/interrupts",
+    "/proc/kcore",
+    "/proc/keys",
+    "/proc/latency_stats",
+    "/proc/sched_debug",
+    "/proc/scsi",
+    "/proc/timer_list",
+    "/proc/timer_stats",
+    "/sys/devices/virtual/powercap",
+    "/sys/firmware",
+)
+READONLY_PATHS = (
+    "/proc/bus",
+    "/proc/fs",
+    "/proc/irq",
+    "/proc/sys",
+    "/proc/sysrq-trigger",
+)
+
+
+@dataclass(frozen=True)
+class Pod:
+    """What a container takes from its sandbox."""
+
+    id: str
+    config: cri.PodSandboxConfig
+    pid: int
+    netns: str
+    hostname: str
+    files: mounts.SandboxFiles
+
+
+def container_spec(
+    config: cri.ContainerConfig,
+    image: dict[str, Any],
+    image_name: str,
+    user: users.User,
+    pod: Pod,
+    cgroup: str,
+    *,
+    target_pid: int = 0,
+    recursive_read_only: bool = False,
+) -> dict[str, Any]:
+    """The whole spec. Raises InvalidArgument and FailedPrecondition for what the CRI config gets wrong."""
+    context = config.linux.security_context
+    found_mounts, propagation = mounts.of_container(
+        config.mounts,
+        pod.files,
+        privileged=context.privileged,
+        readonly_rootfs=context.readonly_rootfs,
+        recursive_read_only=recursive_read_only,
+    )
+    started = process.of_container(config, image, pod.hostname, user)
+    nodes, rules = devices.of_container(config.devices, context.privileged)
+    limits = resources.of_container(config.linux.resources)
+    limits["devices"] = rules
+    linux: dict[str, Any] = {
+        "namespaces": namespaces.of_container(
+            context.namespace_options, pod.pid, pod.netns, context.privileged, target_pid
+        ),
+        "cgroupsPath": cgroup,
+        "resources": limits,
+    }
+    if nodes:
+        linux["devices"] = nodes
+    if propagation:
+        linux["rootfsPropagation"] = propagation
+    if not context.privileged:
+        linux["maskedPaths"] = [*context.masked_paths] or [*MASKED_PATHS]
+        linux["readonlyPaths"] = [*context.readonly_paths] or [*READONLY_PATHS]
+        profile = seccomp.of_container(
+            context.seccomp if context.HasField("seccomp") else None,
+            context.seccomp_profile_path,
+            started["capabilities"]["bounding"],
+        )
+        if profile is not None:
+            linux["seccomp"] = profile
+    return {
+        "ociVersion": OCI_VERSION,
+        "process": started,
+        "root": {"path": "rootfs", "readonly": context.readonly_rootfs},
+        "mounts": found_mounts,
+        "annotations": describe(pod, config, image_name),
+        "linux": linux,
+    }
+
+
+def describe(pod: Pod, config: cri.ContainerConfig, image_name: str) -> dict[str, str]:
+    """What shims and observers read; the shim groups a pod's containers by sandbox-id."""
+    meta = pod.config.metadata
+    return {
+        "io.kubernetes.cri.container-type": "container",
+        "io.kubernetes.cri.sandbox-id": pod.id,
+        "io.kubernetes.cri.sandbox-name": meta.name,
+        "io.kubernetes.cri.sandbox-namespace": meta.namespace,
+        "io.kubernetes.cri.sandbox-uid": meta.uid,
+        "io.kubernetes.cri.container-name": config.metadata.name,
+        "io.kubernetes.cri.image-name": image_name,
+    }

@@ -1,0 +1,55 @@
+"""Linux namespaces of a container: new ones, the sandbox's, the host's or another container's."""
+
+from __future__ import annotations
+
+from pycri import cgroups, errors
+from pycri._generated import cri_pb2 as cri
+
+
+def of_container(
+    wanted: cri.NamespaceOption, sandbox_pid: int, netns: str, privileged: bool, target_pid: int = 0
+) -> list[dict[str, str]]:
+    """OCI namespaces. ``netns`` empty: the host's; ``target_pid``: of NamespaceMode TARGET."""
+    refuse_user_namespace(wanted)
+    found = [{"type": "mount"}]
+    if wanted.network != cri.NODE:
+        found.append({"type": "network", "path": netns})
+        found.append({"type": "uts", "path": _of(sandbox_pid, "uts")})
+    if wanted.ipc != cri.NODE:
+        found.append({"type": "ipc", "path": _of(sandbox_pid, "ipc")})
+    if wanted.pid == cri.CONTAINER:
+        found.append({"type": "pid"})
+    elif wanted.pid == cri.POD:
+        found.append({"type": "pid", "path": _of(sandbox_pid, "pid")})
+    elif wanted.pid == cri.TARGET:
+        if not target_pid:
+            raise errors.InvalidArgument(f'the target container "{wanted.target_id}" does not run')
+        found.append({"type": "pid", "path": _of(target_pid, "pid")})
+    if cgroups.unified() and not privileged:
+        found.append({"type": "cgroup"})
+    return found
+
+
+def of_sandbox(wanted: cri.NamespaceOption, netns: str) -> list[dict[str, str]]:
+    """OCI namespaces of the pause container, which the pod's containers join."""
+    refuse_user_namespace(wanted)
+    found = [{"type": "mount"}]
+    if wanted.network != cri.NODE:
+        found += [{"type": "network", "path": netns}, {"type": "uts"}]
+    if wanted.ipc != cri.NODE:
+        found.append({"type": "ipc"})
+    if wanted.pid != cri.NODE:
+        found.append({"type": "pid"})
+    return found
+
+
+def refuse_user_namespace(wanted: cri.NamespaceOption) -> None:
+    """User namespaces are not served yet. Raises InvalidArgument."""
+    if wanted.HasField("userns_options") and wanted.userns_options.mode != cri.NODE:
+        raise errors.InvalidArgument(
+            "user namespaces are not supported by pycri's runtime handlers yet: set hostUsers: true"
+        )
+
+
+def _of(pid: int, kind: str) -> str:
+    return f"/proc/{pid}/ns/{kind}"
