@@ -1,0 +1,1 @@
+"""One check per file: a generator of findings, nothing when all is well. ``matrix.py`` lists them."""
