@@ -49,6 +49,23 @@ class ProcessId:
             return None
 
 
+def find(variable: str, value: str) -> list[tuple[ProcessId, list[str]]]:
+    """Processes that were started with `variable` set to `value` in their environment, and their argv."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            environment = (entry / "environ").read_bytes().split(b"\0")
+            argv = (entry / "cmdline").read_bytes().rstrip(b"\0").split(b"\0")
+        except OSError:  # it ended meanwhile, or belongs to another user
+            continue
+        identity = _identify(int(entry.name))
+        if identity is not None and f"{variable}={value}".encode() in environment:
+            found.append((identity, [word.decode(errors="replace") for word in argv]))
+    return found
+
+
 def spawn(
     argv: Sequence[str], *, log: Path, env: Mapping[str, str] | None = None, pass_fds: Sequence[int] = ()
 ) -> ProcessId:

@@ -9,6 +9,7 @@ from any later process ends it.
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
 import socket
@@ -33,8 +34,10 @@ _READY_SECONDS = 20.0
 class Registry:
     """One docker-registry process and its files."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, environment: Mapping[str, str] | None = None) -> None:
+        """Keep everything below `root`; `environment` is added to the process's own."""
         self.root = Path(root)
+        self._environment = {**os.environ, **(environment or {})}
         self._pid_file = self.root / "registry.pid"
         self._address_file = self.root / "address"
         self.log = self.root / "registry.log"
@@ -79,7 +82,7 @@ class Registry:
         config.write_text(yaml.safe_dump(_config(self.root, address, users)))
         self.log.write_text("")
         self._address_file.write_text(address + "\n")
-        identity = processes.spawn([binary, "serve", str(config)], log=self.log)
+        identity = processes.spawn([binary, "serve", str(config)], log=self.log, env=self._environment)
         identity.save(self._pid_file)
         self._await_ready(identity, address)
         return address
