@@ -54,6 +54,11 @@ class Context:
         return self.session.host
 
     @property
+    def predates_runtime_config(self) -> bool:
+        """Whether the endpoint is older than CRI 0.28, so that it may lack what came about then."""
+        return self.session.predates_runtime_config.get()
+
+    @property
     def node_files(self) -> NodeFiles:
         """The node's configuration files. Raises NotApplicable when they cannot be read."""
         return self.session.files.get()

@@ -53,6 +53,9 @@ class Pod:
             command=list(command),
             **{**fields, "labels": {LABEL: self.session.run_id, **fields["labels"]}},
         )
+        context = config.linux.security_context
+        if not context.HasField("namespace_options"):
+            context.namespace_options.CopyFrom(self.config.linux.security_context.namespace_options)
         if self.config.log_directory and not config.log_path:
             config.log_path = f"{name}.log"
         request = cri_pb2.CreateContainerRequest(
@@ -155,10 +158,12 @@ def pod_config(session: Session, name: str, **fields: Any) -> Any:
         ),
         **{**fields, "labels": {LABEL: session.run_id, **fields["labels"]}},
     )
-    if not config.HasField("linux"):
-        config.linux.SetInParent()
-    if session.host.refusal is None and not config.log_directory:
-        config.log_directory = session.host_directory(f"logs/{name}")
+    context = config.linux.security_context
+    if not context.HasField("namespace_options"):
+        context.namespace_options.pid = cri_pb2.CONTAINER  # what the kubelet asks for unless told otherwise
+    if session.host.refusal is None:  # only what can be removed again is made
+        config.log_directory = config.log_directory or session.host_directory(f"logs/{name}")
+        config.linux.cgroup_parent = config.linux.cgroup_parent or session.cgroup_parent.get()
     return config
 
 

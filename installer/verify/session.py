@@ -9,9 +9,9 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any, Generic, TypeVar
 
-from installer.verify import node_files, shared_pod
+from installer.verify import cgroup_parent, node_files, shared_pod
 from installer.verify.check import NotApplicable
-from installer.verify.client import CriClient
+from installer.verify.client import CriClient, CriError
 from installer.verify.host import Host, HostError
 from installer.verify.options import Options
 from installer.verify.pods import Container
@@ -39,8 +39,11 @@ class Session:
         self._stack = ExitStack()
         self._lock = threading.RLock()
         self._directories: set[str] = set()
+        self._image_noted = self._brought_image = False
         self.image = Once(self._pull)
         self.shared = Once(lambda: self._stack.enter_context(shared_pod.open_shared(self)))
+        self.predates_runtime_config = Once(self._predates_runtime_config)
+        self.cgroup_parent = Once(lambda: cgroup_parent.spell(cri, self.run_id))
         self.files = Once(lambda: node_files.read(host))
 
     @property
@@ -74,16 +77,50 @@ class Session:
     def close(self) -> None:
         """Remove what the run made: the shared pod, the image when it was not there before, directories."""
         self.close_shared()
+        if self._brought_image:
+            self._remove_image()
         if self._directories:
             try:
                 self.host.run(f"rm -rf -- {shlex.quote(self.root)}")
+                if self.cgroup_parent.made is not None:
+                    cgroup_parent.remove(self.host, self.cgroup_parent.made)
             except HostError as error:
-                self.leftovers.append(f"directory {self.root}: {error}")
+                self.leftovers.append(str(error))
+
+    def _predates_runtime_config(self) -> bool:
+        try:
+            self.cri.runtime.RuntimeConfig(cri_pb2.RuntimeConfigRequest())
+        except CriError as error:
+            if error.code != "UNIMPLEMENTED":
+                raise
+            return True
+        return False
+
+    def _remove_image(self) -> None:
+        """By its id, so that every name that the run pulled it under goes with it."""
+        spec = cri_pb2.ImageSpec(image=self.options.image)
+        try:
+            image = self.cleaner.image.ImageStatus(cri_pb2.ImageStatusRequest(image=spec)).image
+            if image.id:
+                by_id = cri_pb2.ImageSpec(image=image.id)
+                self.cleaner.image.RemoveImage(cri_pb2.RemoveImageRequest(image=by_id))
+        except CriError as error:
+            self.leftovers.append(f"image {self.options.image}: {error}")
+
+    def note_image(self) -> Any:
+        """Look the image up before anything pulls it; what was not there is removed again at the end."""
+        spec = cri_pb2.ImageSpec(image=self.options.image)
+        image = self.cri.image.ImageStatus(cri_pb2.ImageStatusRequest(image=spec)).image
+        with self._lock:
+            if not image.id and not self._image_noted:
+                self._brought_image = True
+            self._image_noted = True
+        return image
 
     def _pull(self) -> Any:
         spec = cri_pb2.ImageSpec(image=self.options.image)
         status = cri_pb2.ImageStatusRequest(image=spec)
-        image = self.cri.image.ImageStatus(status).image
+        image = self.note_image()
         if not image.id:
             self.cri.image.PullImage(cri_pb2.PullImageRequest(image=spec))
             image = self.cri.image.ImageStatus(status).image
@@ -111,6 +148,11 @@ class Once(Generic[T]):
                     self._error = error
                     raise
             return self._value
+
+    @property
+    def made(self) -> T | None:
+        """The value if it was made."""
+        return self._value
 
     def reset(self) -> None:
         """Forget the value."""
