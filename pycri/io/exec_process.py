@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from google.protobuf.any_pb2 import Any as AnyMessage
 
 from pycri.containerd.anys import PROCESS_TYPE_URL
-from pycri.errors import FailedPrecondition, NotFound, PycriError, Unavailable
+from pycri.errors import NotFound, PycriError, Unavailable
 from pycri.io import fifo
 from pycri.io.session_kill import kill_session
 
@@ -166,13 +166,12 @@ class ExecRunner:
                 break
             except NotFound:
                 break
-            except (FailedPrecondition, Unavailable) as error:
+            except Unavailable as error:
                 problem: PycriError = error
-                if isinstance(error, FailedPrecondition):  # it still runs
-                    pid = pid or await self._pid(container_id, exec_id)
-                    await kill_exec(self._tasks, container_id, exec_id, pid)
-            except PycriError as error:
+            except PycriError as error:  # it still runs (FailedPrecondition, Unknown in containerd 1.6)
                 problem = error
+                pid = pid or await self._pid(container_id, exec_id)
+                await kill_exec(self._tasks, container_id, exec_id, pid)
             if asyncio.get_running_loop().time() > deadline:
                 log.error("exec %s in container %s cannot be deleted: %s", exec_id, container_id, problem)
                 return  # the record stays for the next start

@@ -17,15 +17,14 @@ _ROUNDS = 5  # a process may fork while it is being killed; each round finds wha
 
 
 def kill_session(leader: int) -> int:
-    """SIGKILL to every process of the session that ``leader`` leads; returns how many signals were sent."""
-    killed = 0
+    """SIGKILL to every process of the session that ``leader`` leads; returns how many were hit."""
+    killed: set[int] = set()
     for _ in range(_ROUNDS):
-        found = list(_members(leader))
-        for pid in found:
-            killed += _kill(pid, leader)
+        found = set(_members(leader))
+        killed |= {pid for pid in found if _kill(pid, leader)}
         if not found:
             break
-    return killed
+    return len(killed)
 
 
 def _members(leader: int) -> Iterator[int]:
@@ -44,13 +43,13 @@ def _session(pid: int) -> int:
     return 0 if fields[0] in (b"Z", b"X") else int(fields[3])
 
 
-def _kill(pid: int, leader: int) -> int:
+def _kill(pid: int, leader: int) -> bool:
     with contextlib.suppress(ProcessLookupError):
         pidfd = os.pidfd_open(pid)
         try:
             if _session(pid) == leader:  # still the same process, now that the pidfd holds on to it
                 signal.pidfd_send_signal(pidfd, signal.SIGKILL)
-                return 1
+                return True
         finally:
             os.close(pidfd)
-    return 0
+    return False
