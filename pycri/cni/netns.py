@@ -17,15 +17,21 @@ from pycri import syscalls
 _SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 0x1
 
 
-async def create(directory: str) -> str:
-    """Make a namespace mounted at ``directory``/pycri-<16 hex>; its path. Raises OSError."""
-    path = f"{directory}/pycri-{secrets.token_hex(8)}"
+def new_path(directory: str) -> str:
+    """A path nobody uses yet: ``directory``/pycri-<16 hex>."""
+    return f"{directory}/pycri-{secrets.token_hex(8)}"
+
+
+async def create(path: str) -> None:
+    """Make a namespace mounted at ``path``, with ``lo`` up. Raises OSError; nothing is left then."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[None] = loop.create_future()
 
     def finish(error: OSError | None) -> None:
-        if not future.done():
-            future.set_exception(error) if error else future.set_result(None)
+        if error is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(None)
 
     def work() -> None:
         error: OSError | None = None
@@ -44,7 +50,6 @@ async def create(directory: str) -> str:
         if future.exception() is None:
             remove(path)
         raise
-    return path
 
 
 def remove(path: str) -> None:

@@ -90,7 +90,8 @@ class ContainerRecord:
     oom_killed: bool = False
     pid: int = 0
     image_id: str = ""
-    image_ref: str = ""  # repo digest if there is one
+    image_ref: str = ""  # repo digest if there is one, else the id
+    image_name: str = ""  # a tag of the image, for people
     log_path: str = ""  # absolute; empty: no log
     process: str = ""  # the OCI process (JSON), for exec
     stop_signal: int = 15

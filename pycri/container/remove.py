@@ -1,0 +1,60 @@
+"""RemoveContainer."""
+
+from __future__ import annotations
+
+from pycri._generated import cri_pb2 as cri
+from pycri.attempts import Attempts, Locks, ignore_missing, together
+from pycri.config import Config
+from pycri.container.events import ContainerEvents
+from pycri.container.stop import StopContainer
+from pycri.containerd import Containerd
+from pycri.io.client import DataPlaneClient
+from pycri.store import ContainerRecord, Store
+
+
+class RemoveContainer:
+    """The verb. Idempotent; a running container is killed first (CRI)."""
+
+    def __init__(
+        self,
+        config: Config,
+        store: Store,
+        containerd: Containerd,
+        io: DataPlaneClient,
+        stop: StopContainer,
+        events: ContainerEvents,
+        attempts: Attempts,
+        locks: Locks,
+    ) -> None:
+        self._snapshotter = config.containerd.snapshotter
+        self._store = store
+        self._containerd = containerd
+        self._io = io
+        self._stop = stop
+        self._events = events
+        self._attempts = attempts
+        self._locks = locks
+
+    async def __call__(self, request: cri.RemoveContainerRequest) -> cri.RemoveContainerResponse:
+        record = self._store.containers.find(request.container_id)
+        if record is not None:
+            await self.remove(record)
+        return cri.RemoveContainerResponse()
+
+    async def remove(self, record: ContainerRecord) -> None:
+        await self._attempts.join(("remove", record.id), lambda: self._remove(record.id))
+
+    async def _remove(self, container_id: str) -> None:
+        async with self._locks.hold(container_id):  # a start under way is finished first
+            record = await self._store.update_container(container_id, removing=True)
+        if record is None:
+            return
+        await self._stop.stop(record, 0)
+        await ignore_missing(self._containerd.containers.delete(container_id))
+        await together(
+            ignore_missing(self._containerd.snapshots.remove(self._snapshotter, container_id)),
+            self._io.close(container_id),
+        )
+        record = self._store.containers.get(container_id)
+        await self._store.drop(record)
+        self._events.deleted(record)

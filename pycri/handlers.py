@@ -1,0 +1,87 @@
+"""RuntimeClass handlers: which shim and OCI runtime run a pod, and what they can do."""
+
+from __future__ import annotations
+
+import json
+import logging
+import subprocess
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pycri import errors
+from pycri._generated.containerd_runc_options_pb2 import Options
+from pycri.config import Config, Runtime
+from pycri.containerd.anys import pack
+
+if TYPE_CHECKING:
+    from google.protobuf.any_pb2 import Any
+
+log = logging.getLogger(__name__)
+
+RUNC_SHIM = "io.containerd.runc.v2"
+
+
+@dataclass(frozen=True)
+class Handler:
+    """One entry of [runtimes]."""
+
+    name: str
+    type: str
+    options: Any | None  # packed runc Options; None for other shims
+    recursive_read_only: bool = False
+    idmapped_mounts: bool = False
+
+    @property
+    def overlaps(self) -> bool:
+        """Whether the pause task may be created before the pod's network is: other shims look into it."""
+        return self.type == RUNC_SHIM
+
+
+class Handlers:
+    """The configured handlers by name; the empty name is the default."""
+
+    def __init__(self, config: Config, cgroup_driver: str) -> None:
+        self.default = config.default_runtime
+        self._handlers = {
+            name: _handler(name, runtime, cgroup_driver) for name, runtime in config.runtimes.items()
+        }
+
+    def __iter__(self):  # type: ignore[no-untyped-def]
+        return iter(self._handlers.values())
+
+    def get(self, name: str) -> Handler:
+        """Raises InvalidArgument: not configured."""
+        try:
+            return self._handlers[name or self.default]
+        except KeyError:
+            known = ", ".join(self._handlers)
+            raise errors.InvalidArgument(
+                f'runtime handler "{name}" is not configured on this node (it has: {known}); '
+                f"add [runtimes.{name}] to pycri's configuration"
+            ) from None
+
+
+def _handler(name: str, runtime: Runtime, cgroup_driver: str) -> Handler:
+    if runtime.type != RUNC_SHIM:
+        return Handler(name, runtime.type, None)
+    options = pack(Options(binary_name=runtime.binary, systemd_cgroup=cgroup_driver == "systemd"))
+    mount_options = _mount_options(runtime.binary or "runc")
+    return Handler(
+        name,
+        runtime.type,
+        options,
+        recursive_read_only="rro" in mount_options,
+        idmapped_mounts="idmap" in mount_options,
+    )
+
+
+def _mount_options(binary: str) -> frozenset[str]:
+    """What ``runc features`` says of mounts; nothing for a runtime too old to say."""
+    try:
+        output = subprocess.run(
+            [binary, "features"], capture_output=True, timeout=10, check=True, stdin=subprocess.DEVNULL
+        ).stdout
+        return frozenset(json.loads(output)["mountOptions"])
+    except (OSError, subprocess.SubprocessError, ValueError, KeyError, TypeError) as error:
+        log.warning("%s does not tell its features, none is assumed: %s", binary, error)
+        return frozenset()

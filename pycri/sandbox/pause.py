@@ -1,0 +1,141 @@
+"""The pause container of a pod: files, snapshot, containerd record and task."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from contextlib import AsyncExitStack
+from typing import Protocol
+
+from google.protobuf.any_pb2 import Any as AnyMessage
+
+from pycri import errors, labels
+from pycri._generated.containerd_containers_pb2 import Container
+from pycri._generated.containerd_types_pb2 import Sandbox
+from pycri.attempts import ignore_missing
+from pycri.config import Config
+from pycri.containerd import Containerd
+from pycri.containerd.anys import SPEC_TYPE_URL, pack_json
+from pycri.handlers import Handler
+from pycri.image import Image
+from pycri.sandbox import files
+from pycri.sandbox.spec import sandbox_spec
+from pycri.store import ContainerRecord, SandboxRecord
+from pycri.store.records import dump
+
+log = logging.getLogger(__name__)
+
+# A snapshot that no record refers to yet is garbage to containerd, unless it is a root of its own.
+SNAPSHOT_LABELS = {"containerd.io/gc.root": "pycri"}
+_KILL_TIMEOUT = 30.0
+
+
+class SandboxImage(Protocol):
+    """What this needs of pycri.images."""
+
+    async def ensure_sandbox_image(self) -> Image: ...
+
+
+class Pause:
+    """Steps of one pause container's life, in order; each registers its undo."""
+
+    def __init__(self, config: Config, containerd: Containerd, images: SandboxImage) -> None:
+        self._config = config
+        self._containerd = containerd
+        self._images = images
+        self._snapshotter = config.containerd.snapshotter
+        self._has_sandbox_store = True
+
+    async def prepare(self, record: SandboxRecord, undo: AsyncExitStack) -> str:
+        """What needs no namespace: files, image, snapshot. The image's id."""
+        undo.callback(files.remove, self._config, record.id)
+        files.create(self._config, record.id, record.config)
+        image = await self._images.ensure_sandbox_image()
+        undo.push_async_callback(self.remove_snapshot, record.id)
+        await self._containerd.snapshots.prepare(
+            self._snapshotter, record.id, image.chain_id, SNAPSHOT_LABELS
+        )
+        return image.id
+
+    async def create(self, record: SandboxRecord, handler: Handler, undo: AsyncExitStack) -> int:
+        """The containerd record and the task (``runc create``); the pause process's pid."""
+        image = await self._images.ensure_sandbox_image()
+        spec = sandbox_spec(record, image.config.get("config") or {}, files.hostname(record.config))
+        runtime = Container.Runtime(name=handler.type, options=handler.options)
+        container = Container(
+            id=record.id,
+            labels=labels.of_record(labels.SANDBOX, record.config.labels),
+            image=self._config.images.sandbox_image,
+            runtime=runtime,
+            spec=pack_json(SPEC_TYPE_URL, spec),
+            snapshotter=self._snapshotter,
+            snapshot_key=record.id,
+            extensions={labels.RECORD_EXTENSION: extension(labels.SANDBOX, record)},
+        )
+        undo.push_async_callback(self.remove_record, record.id)
+        _, mounts, _ = await asyncio.gather(
+            self._containerd.containers.create(container),
+            self._containerd.snapshots.mounts(self._snapshotter, record.id),
+            self._tell_sandbox_store(record.id, handler),
+        )
+        undo.push_async_callback(self.kill, record.id)
+        return await self._containerd.tasks.create(record.id, rootfs=mounts)
+
+    async def start(self, record: SandboxRecord) -> None:
+        await self._containerd.tasks.start(record.id)
+
+    async def kill(self, sandbox_id: str) -> None:
+        """End the task and delete it; one that is not there is fine. Its shim ends with it."""
+        try:
+            waiting = asyncio.ensure_future(self._containerd.tasks.wait(sandbox_id))
+            try:
+                await self._containerd.tasks.kill(sandbox_id, signal.SIGKILL, all=True)
+                await asyncio.wait_for(waiting, _KILL_TIMEOUT)
+            finally:
+                waiting.cancel()
+                await asyncio.wait([waiting])
+                if not waiting.cancelled():
+                    waiting.exception()
+        except (errors.NotFound, errors.FailedPrecondition):
+            pass  # ended already, or never started: delete tells
+        except asyncio.TimeoutError:
+            raise errors.DeadlineExceeded(
+                f"the pause process of {sandbox_id} did not end within {_KILL_TIMEOUT:g} s of SIGKILL"
+            ) from None
+        await self.delete_task(sandbox_id)
+
+    async def delete_task(self, sandbox_id: str) -> None:
+        await ignore_missing(self._containerd.tasks.delete(sandbox_id))
+
+    async def remove_record(self, sandbox_id: str) -> None:
+        """containerd's record, and its sandbox store's where there is one."""
+        await ignore_missing(self._containerd.containers.delete(sandbox_id))
+        if self._has_sandbox_store:
+            try:
+                await ignore_missing(self._containerd.sandboxes.delete(sandbox_id))
+            except errors.Unimplemented:
+                self._has_sandbox_store = False
+
+    async def remove_snapshot(self, sandbox_id: str) -> None:
+        await ignore_missing(self._containerd.snapshots.remove(self._snapshotter, sandbox_id))
+
+    async def _tell_sandbox_store(self, sandbox_id: str, handler: Handler) -> None:
+        """containerd 2 starts a container in its pod's shim only if this store knows the pod."""
+        if not self._has_sandbox_store:
+            return
+        sandbox = Sandbox(
+            sandbox_id=sandbox_id,
+            runtime=Sandbox.Runtime(name=handler.type, options=handler.options),
+            sandboxer="podsandbox",
+            labels={labels.KIND: labels.SANDBOX},
+        )
+        try:
+            await self._containerd.sandboxes.create(sandbox)
+        except errors.Unimplemented:  # containerd 1.6
+            self._has_sandbox_store = False
+
+
+def extension(kind: str, record: SandboxRecord | ContainerRecord) -> AnyMessage:
+    """Our record inside containerd's, for when the database is lost (recover.py)."""
+    return AnyMessage(type_url=labels.record_type(kind), value=dump(record))

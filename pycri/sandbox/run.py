@@ -1,0 +1,145 @@
+"""RunPodSandbox: names, record, namespace, then network and pause container side by side."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import logging
+import secrets
+import time
+from contextlib import AsyncExitStack
+
+from pycri import cgroups, errors
+from pycri._generated import cri_pb2 as cri
+from pycri.attempts import Attempts, together
+from pycri.cni import Conflist, Network, netns
+from pycri.config import Config
+from pycri.handlers import Handler, Handlers
+from pycri.sandbox import files
+from pycri.sandbox.events import SandboxEvents
+from pycri.sandbox.pause import Pause
+from pycri.sandbox.spec import needs_interface, sysctls
+from pycri.store import SandboxRecord, Store
+
+log = logging.getLogger(__name__)
+
+# Cleaning up after a failure has this long, whatever happened to the request.
+UNDO_TIMEOUT = 120.0
+
+
+class RunPodSandbox:
+    """The verb. A retry of the same request joins the attempt, or gets the finished sandbox."""
+
+    def __init__(
+        self,
+        config: Config,
+        cgroup_driver: str,
+        store: Store,
+        network: Network,
+        handlers: Handlers,
+        pause: Pause,
+        events: SandboxEvents,
+        attempts: Attempts,
+    ) -> None:
+        self._config = config
+        self._cgroup_driver = cgroup_driver
+        self._store = store
+        self._network = network
+        self._handlers = handlers
+        self._pause = pause
+        self._events = events
+        self._attempts = attempts
+
+    async def __call__(self, request: cri.RunPodSandboxRequest) -> cri.RunPodSandboxResponse:
+        """Raises InvalidArgument, AlreadyExists (another sandbox has the name), FailedPrecondition (no
+        network), and what containerd and the CNI plugins report."""
+        record = self._new_record(request)
+        started = await self._attempts.join(("run", record.name), lambda: self._run(record))
+        return cri.RunPodSandboxResponse(pod_sandbox_id=started)
+
+    def _new_record(self, request: cri.RunPodSandboxRequest) -> SandboxRecord:
+        config = request.config
+        if not (config.metadata.name and config.metadata.namespace and config.metadata.uid):
+            raise errors.InvalidArgument("a sandbox needs metadata with name, namespace and uid")
+        files.validate(config)
+        sysctls(config)
+        sandbox_id = secrets.token_hex(32)
+        own_network = config.linux.security_context.namespace_options.network != cri.NODE
+        return SandboxRecord(
+            id=sandbox_id,
+            config=config,
+            created_at=time.time_ns(),
+            handler=request.runtime_handler,
+            cgroup=cgroups.path(self._cgroup_driver, config.linux.cgroup_parent, sandbox_id),
+            netns=netns.new_path(self._config.cni.netns_dir) if own_network else "",
+        )
+
+    async def _run(self, record: SandboxRecord) -> str:
+        before = self._store.sandboxes.named(record.name)
+        if before is not None and before.ready and before.config == record.config:
+            return before.id  # the answer to an earlier try was not received
+        handler = self._handlers.get(record.handler)
+        conflist = self._network.current() if record.netns else None
+        if conflist is not None:
+            record = dataclasses.replace(record, network=conflist.dump())
+        self._store.reserve(record)
+        undo = AsyncExitStack()
+        try:
+            record = await self._start(record, handler, conflist, undo)
+            await self._store.put(record)
+        except BaseException as error:
+            await asyncio.shield(self._undo(record, undo, error))
+            raise
+        undo.pop_all()
+        self._events.created(record)
+        return record.id
+
+    async def _start(
+        self, record: SandboxRecord, handler: Handler, conflist: Conflist | None, undo: AsyncExitStack
+    ) -> SandboxRecord:
+        pause = asyncio.ensure_future(self._pause.prepare(record, undo))
+        try:
+            # On disk before an address is asked for: a crash in between must not lose it.
+            await self._store.put(record)
+            if record.netns:
+                await netns.create(record.netns)
+                undo.callback(netns.remove, record.netns)
+        finally:
+            await asyncio.wait([pause])
+        image_id = pause.result()
+        ips: tuple[str, ...] = ()
+        result = ""
+        if conflist is None:
+            pid = await self._pause.create(record, handler, undo)
+        elif handler.overlaps and not needs_interface(record.config):
+            (ips, result), pid = await together(
+                self._attach(record, conflist, undo), self._pause.create(record, handler, undo)
+            )
+        else:
+            ips, result = await self._attach(record, conflist, undo)
+            pid = await self._pause.create(record, handler, undo)
+        await self._pause.start(record)
+        return dataclasses.replace(
+            record, ips=ips, result=result, pid=pid, image_id=image_id, ready=True, created=True
+        )
+
+    async def _attach(
+        self, record: SandboxRecord, conflist: Conflist, undo: AsyncExitStack
+    ) -> tuple[tuple[str, ...], str]:
+        # also after a failed ADD: plugins before the one that failed have done their part
+        undo.push_async_callback(
+            self._network.detach, record.network, "", record.id, record.netns, record.config
+        )
+        result = await self._network.attach(conflist, record.id, record.netns, record.config)
+        return result.ips, result.dump()
+
+    async def _undo(self, record: SandboxRecord, undo: AsyncExitStack, cause: BaseException) -> None:
+        log.warning("sandbox %s (%s) failed, undoing: %s", record.id, record.name, cause)
+        try:
+            await asyncio.wait_for(undo.aclose(), UNDO_TIMEOUT)
+        except (errors.PycriError, OSError, asyncio.TimeoutError) as error:
+            # Something may be left, perhaps an address. Listed as not ready, the kubelet stops it again.
+            log.error("sandbox %s could not be undone, it is kept as not ready: %s", record.id, error)
+            await self._store.put(dataclasses.replace(record, created=True, ready=False))
+        else:
+            await self._store.drop(record)

@@ -1,0 +1,82 @@
+"""StopPodSandbox: containers, pause process, then network and the rest side by side."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from pycri._generated import cri_pb2 as cri
+from pycri.attempts import Attempts, together
+from pycri.cni import Network, netns
+from pycri.config import Config
+from pycri.container.stop import StopContainer
+from pycri.sandbox import files
+from pycri.sandbox.events import SandboxEvents
+from pycri.sandbox.pause import Pause
+from pycri.store import SandboxRecord, Store
+
+
+class StopPodSandbox:
+    """The verb. Idempotent: an unknown or stopped sandbox is success (CRI)."""
+
+    def __init__(
+        self,
+        config: Config,
+        store: Store,
+        network: Network,
+        pause: Pause,
+        stop_container: StopContainer,
+        events: SandboxEvents,
+        attempts: Attempts,
+    ) -> None:
+        self._config = config
+        self._store = store
+        self._network = network
+        self._pause = pause
+        self._stop_container = stop_container
+        self._events = events
+        self._attempts = attempts
+
+    async def __call__(self, request: cri.StopPodSandboxRequest) -> cri.StopPodSandboxResponse:
+        record = self._store.sandboxes.find(request.pod_sandbox_id)
+        if record is not None:
+            await self.stop(record)
+        return cri.StopPodSandboxResponse()
+
+    async def stop(self, record: SandboxRecord) -> None:
+        """Stop; what could not be released stays on record, and the next call tries again."""
+        await self._attempts.settled(("run", record.name))
+        if (current := self._store.sandboxes.find(record.id)) is not None and not current.stopped:
+            await self._attempts.join(("stop", record.id), lambda: self._stop(record.id))
+
+    async def _stop(self, sandbox_id: str) -> None:
+        record = self._store.sandboxes.get(sandbox_id)
+        members = self._store.containers.of_sandbox(sandbox_id)
+        await together(*(self._stop_container.stop(member, 0) for member in members))
+        await self._pause.kill(sandbox_id)
+        # Not before nothing uses the address any more: DEL gives it to the next pod.
+        await together(
+            self._release_network(record),
+            asyncio.to_thread(files.remove_shm, self._config, sandbox_id),
+            self._pause.remove_record(sandbox_id),
+            self._pause.remove_snapshot(sandbox_id),
+        )
+        if record.netns:
+            netns.remove(record.netns)
+        was_ready = self._store.sandboxes.get(sandbox_id).ready  # not if the exit's event came first
+        changed = await self._store.update_sandbox(
+            sandbox_id,
+            ready=False,
+            stopped=True,
+            network="",
+            pid=0,
+            exited_at=record.exited_at or time.time_ns(),
+        )
+        if changed is not None and was_ready:
+            self._events.stopped(changed)
+
+    async def _release_network(self, record: SandboxRecord) -> None:
+        if record.network:
+            # After a reboot the namespace is gone; plugins are then given none and go by the container id.
+            path = record.netns if netns.exists(record.netns) else ""
+            await self._network.detach(record.network, record.result, record.id, path, record.config)
