@@ -22,23 +22,6 @@ from pycri.errors import NotFound, PycriError
 
 _APPLETS = ["sh", "cat", "echo", "sleep", "seq", "dd", "yes", "true", "false", "stty"]
 _APPLETS += ["id", "head", "nc", "ps", "kill", "tty"]
-    "sh",
-    "cat",
-    "echo",
-    "sleep",
-    "seq",
-    "dd",
-    "yes",
-    "true",
-    "false",
-    "stty",
-    "id",
-    "head",
-    "nc",
-    "ps",
-    "kill",
-    "tty",
-]
 
 
 def busybox_rootfs(directory: Path) -> Path:
