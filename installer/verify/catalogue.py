@@ -61,11 +61,11 @@ def all_checks() -> tuple[Check, ...]:
     return tuple(found)
 
 
-def _order(each: Check) -> tuple[int, bool, int, bool, str]:
+def _order(each: Check) -> tuple[int, bool, int, bool, bool, str]:
     area = each.id.partition(".")[0]
     if area not in AREAS:
         raise ValueError(f"check {each.id}: the area {area!r} is not in catalogue.AREAS")
-    return each.tier, each.after, AREAS.index(area), not each.gate, each.id
+    return each.tier, each.after, AREAS.index(area), not each.gate, not each.first, each.id
 
 
 def _discover() -> Iterable[Check]:

@@ -12,20 +12,31 @@ from installer.verify.client import CriClient, CriError
 from installer.verify.host import Host
 from pycri._generated import cri_pb2
 
+_PREFIX = "nodestrapverify"  # no dash: in a slice's name it means nesting
+
 
 def spell(cri: CriClient, run_id: str) -> str:
     """``LinuxPodSandboxConfig.cgroup_parent``: a slice for systemd, else a path. Raises CriError."""
-    name = f"nodestrapverify{run_id}"  # no dash: in a slice's name it means nesting
+    name = f"{_PREFIX}{run_id}"
     return f"{name}.slice" if _systemd(cri) else f"/{name}"
 
 
 def remove(host: Host, parent: str) -> None:
-    """Remove it where it is left over, in every hierarchy. Raises HostError."""
-    name = parent.strip("/")
-    stop = f"systemctl stop {name}\n" if name.endswith(".slice") else ""
+    """Remove a run's cgroup where it is left over, in every hierarchy. Raises HostError."""
+    _remove(host, parent.strip("/"))
+
+
+def remove_all(host: Host) -> None:
+    """Remove every run's. Raises HostError."""
+    _remove(host, f"{_PREFIX}*")
+
+
+def _remove(host: Host, pattern: str) -> None:
+    # A slice is systemd's to remove; what is not its own, rmdir takes.
     host.run(
-        f"{stop}find /sys/fs/cgroup -depth -type d -path '*/{name}*' -exec rmdir {{}} + 2>/dev/null\n"
-        f'left=$(find /sys/fs/cgroup -type d -path "*/{name}*" 2>/dev/null | head -3)\n'
+        f"if [ -d /run/systemd/system ]; then systemctl stop '{pattern.removesuffix('.slice')}.slice'; fi\n"
+        f"find /sys/fs/cgroup -depth -type d -path '*/{pattern}*' -exec rmdir {{}} + 2>/dev/null\n"
+        f"left=$(find /sys/fs/cgroup -type d -path '*/{pattern}*' 2>/dev/null | head -3)\n"
         'if [ -n "$left" ]; then echo "cgroups in use: $left" >&2; exit 1; fi'
     )
 

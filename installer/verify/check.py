@@ -41,6 +41,8 @@ class Check:
     run: CheckFunction
     gate: bool = False
     """When it fails, the rest of the run says nothing new and is skipped."""
+    first: bool = False
+    """Runs before the rest of its area: it names the trouble that the others would only run into."""
     after: bool = False
     """Runs last in its tier, when the tier's shared pod is gone."""
     disruptive: bool = False
@@ -55,6 +57,7 @@ def check(
     proves: str,
     fix: str,
     gate: bool = False,
+    first: bool = False,
     after: bool = False,
     disruptive: bool = False,
 ) -> Callable[[CheckFunction], Check]:
@@ -71,6 +74,7 @@ def check(
             fix=fix,
             run=run,
             gate=gate,
+            first=first,
             after=after,
             disruptive=disruptive,
         )

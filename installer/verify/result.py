@@ -68,6 +68,8 @@ class EndpointReport:
     """What the run made and could not remove again, with the reason."""
     error: str | None = None
     """Why the endpoint could not be reached at all."""
+    fix: str | None = None
+    """What to do about that."""
     seconds: float = 0.0
 
     def count(self, outcome: Outcome) -> int:
@@ -100,6 +102,7 @@ class EndpointReport:
             "skipped": self.count(Outcome.SKIPPED),
             "seconds": round(self.seconds, 3),
             "error": self.error,
+            "fix": self.fix,
             "leftovers": self.leftovers,
             "exit_code": self.exit_code,
             "checks": [result.as_dict() for result in self.results],

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from installer.verify import cgroup_parent
 from installer.verify.client import CriClient, CriError
 from installer.verify.host import Host, HostError
 from installer.verify.pods import LABEL, remove_pod
 from pycri._generated import cri_pb2
+
+DIRECTORIES = "/run/nodestrap-verify-*"
 
 
 def sweep(cri: CriClient, *, run_id: str | None = None) -> tuple[list[str], list[str]]:
@@ -29,12 +32,13 @@ def sweep(cri: CriClient, *, run_id: str | None = None) -> tuple[list[str], list
     return removed, errors
 
 
-def sweep_directories(host: Host) -> list[str]:
-    """Remove every run's directories on the host; returns errors."""
+def sweep_host(host: Host) -> list[str]:
+    """Remove every run's directories and cgroups on the host; returns errors."""
     if host.refusal is not None:
-        return [f"directories /run/nodestrap-verify-*: {host.refusal}"]
+        return [f"directories {DIRECTORIES} and cgroups were left alone: {host.refusal}"]
     try:
-        host.run("rm -rf -- /run/nodestrap-verify-*")
+        host.run(f"rm -rf -- {DIRECTORIES}")
+        cgroup_parent.remove_all(host)
     except HostError as error:
-        return [f"directories /run/nodestrap-verify-*: {error}"]
+        return [str(error)]
     return []

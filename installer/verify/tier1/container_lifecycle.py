@@ -15,6 +15,7 @@ from pycri._generated import cri_pb2
     title="Creates, starts and ends a container",
     proves="CreateContainer, StartContainer; ContainerStatus: state, times, exit_code, reason, image_id",
     fix="see the daemon's log for the container's id",
+    first=True,
 )
 def container_lifecycle(ctx: Context) -> str:
     pod = ctx.container.pod

@@ -14,6 +14,7 @@ from pycri._generated import cri_pb2
     title="Pulls an image by tag",
     proves="ImageService.PullImage: image_ref; ImageStatus: Image.id, repo_tags, size",
     fix="can the node reach the registry? Mirrors: /etc/containerd/certs.d/HOST/hosts.toml; or use --image",
+    first=True,
 )
 def image_pull_tag(ctx: Context) -> str:
     ctx.session.note_image()

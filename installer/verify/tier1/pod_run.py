@@ -15,6 +15,7 @@ from pycri._generated import cri_pb2
     title="Runs a pod with an address",
     proves="RunPodSandbox; PodSandboxStatus: state, metadata, created_at, network.ip, namespaces, labels",
     fix="see the daemon's log; a CNI failure names the plugin, a runc failure its reason",
+    first=True,
 )
 def pod_run(ctx: Context) -> str:
     labels, annotations = {"app": "run"}, {"nodestrap.io/note": "ä note"}

@@ -23,11 +23,11 @@ def stats_container(ctx: Context) -> str:
     expect(stats.cpu.timestamp > 10**18, f"cpu.timestamp is {stats.cpu.timestamp}, not nanoseconds")
     expect(stats.cpu.usage_core_nano_seconds.value > 0, "cpu.usage_core_nano_seconds is 0")
     expect(stats.memory.working_set_bytes.value > 0, "memory.working_set_bytes is 0")
-    for name, fields in {"id": {"id": container.id}, "pod": {"pod_sandbox_id": container.pod.id}}.items():
-        only = cri_pb2.ListContainerStatsRequest(filter=cri_pb2.ContainerStatsFilter(**fields))
-        listed = [each.attributes.id for each in ctx.runtime.ListContainerStats(only).stats]
-        expect(container.id in listed, f"ListContainerStats by {name} does not hold the container")
-    working_set = stats.memory.working_set_bytes.value
-    return (
-        f"{stats.cpu.usage_core_nano_seconds.value / 1e6:.0f} ms of CPU, {working_set >> 10} KiB working set"
-    )
+    by_id = cri_pb2.ContainerStatsFilter(id=container.id)
+    by_pod = cri_pb2.ContainerStatsFilter(pod_sandbox_id=container.pod.id)
+    for only in (by_id, by_pod):
+        answer = ctx.runtime.ListContainerStats(cri_pb2.ListContainerStatsRequest(filter=only))
+        listed = [each.attributes.id for each in answer.stats]
+        expect(container.id in listed, f"ListContainerStats filtered by {only} does not hold the container")
+    cpu, memory = stats.cpu.usage_core_nano_seconds.value, stats.memory.working_set_bytes.value
+    return f"{cpu / 1e6:.0f} ms of CPU, {memory >> 10} KiB working set"
