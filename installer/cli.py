@@ -126,6 +126,8 @@ def _accept_global_options(command: click.Command) -> None:
         for member in command.commands.values():
             _accept_global_options(member)
         return
+    if command.context_settings.get("ignore_unknown_options"):
+        return  # it hands its arguments on: `lab ssh HOST ls -v` is ls's -v
     taken = {name for parameter in command.params for name in parameter.opts}
     command.params += [option for option in global_options() if taken.isdisjoint(option.opts)]
 

@@ -1,0 +1,121 @@
+"""What a playbook run reads: a configuration and a host overlay, written into the run's private directory.
+
+Nothing of the user's own Ansible set-up gets in: no ansible.cfg, no ANSIBLE_* variable. The inventory is
+the user's own, read again by Ansible; the overlay adds per host what the phases found out.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from installer.cluster.spec import ClusterSpec, HostSpec
+from installer.content import content_dir
+
+_MAX_FORKS = 50  # each is a process on the controller
+
+
+def write_config(directory: Path, ssh_config: Path, hosts: Sequence[HostSpec]) -> Path:
+    """Write ansible.cfg and return its path. Control sockets go to ``directory``/cm: keep it short (108
+    bytes)."""
+    playbooks = content_dir("playbooks")
+    (directory / "cm").mkdir(mode=0o700, exist_ok=True)
+    sections: dict[str, dict[str, Any]] = {
+        "defaults": {
+            "roles_path": content_dir("roles"),
+            "library": playbooks / "library",
+            "module_utils": playbooks / "module_utils",
+            "action_plugins": playbooks / "action_plugins",
+            "filter_plugins": playbooks / "filter_plugins",
+            "local_tmp": directory / "tmp",
+            "forks": min(len(hosts), _MAX_FORKS),
+            "host_key_checking": True,
+            "gathering": "explicit",  # facts come from the probe, or where a play asks for them
+            "timeout": 15,
+            "retry_files_enabled": False,
+            "deprecation_warnings": False,
+            "any_errors_fatal": False,
+            "internal_poll_interval": 0.001,  # the default's 10 ms per result is felt with many short tasks
+            "interpreter_python": "auto_silent",
+        },
+        "inventory": {"any_unparsed_is_failed": True},
+        "connection": {"pipelining": True},  # no temporary file and one ssh less per task
+        "ssh_connection": {
+            "pipelining": True,
+            "ssh_args": f"-F {ssh_config} -o ControlMaster=auto -o ControlPersist=120s",
+            "control_path_dir": directory / "cm",
+            "retries": 1,
+        },
+    }
+    lines = []
+    for section, values in sections.items():
+        lines += [
+            f"[{section}]",
+            *(f"{key} = {str(value).replace('%', '%%')}" for key, value in values.items()),
+        ]
+    path = directory / "ansible.cfg"
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def write_overlay(
+    directory: Path, hosts: Sequence[HostSpec], variables: Mapping[str, Mapping[str, Any]]
+) -> Path:
+    """Write a second inventory with what is known about the hosts by now, and return its path.
+
+    It has the terminal's passwords, too: the file is 0600, in a private directory that lives in memory where
+    there is such a place.
+    """
+    overlay: dict[str, dict[str, Any]] = {}
+    for host in hosts:
+        own: dict[str, Any] = dict(variables.get(host.name, {}))
+        if host.facts is not None and host.facts.python_path and host.connection.python is None:
+            own["ansible_python_interpreter"] = host.facts.python_path  # found already: no discovery per run
+        if host.facts is not None and host.facts.uid == 0 and "ansible_become" not in host.variables:
+            own["ansible_become"] = host.connection.user not in (
+                None,
+                "root",
+            )  # root needs no sudo, nor has it one
+        for name in ("ansible_password", "ansible_become_password"):
+            if name in host.variables:
+                own[name] = host.variables[name]
+        overlay[host.name] = own
+    path = directory / "overlay.json"
+    path.touch(mode=0o600)
+    path.write_text(json.dumps({"all": {"hosts": overlay}}))
+    return path
+
+
+def environment(config: Path, spec: ClusterSpec) -> dict[str, str]:
+    """The variables that ansible-runner adds to the environment of the process."""
+    values = {
+        "ANSIBLE_CONFIG": str(config),
+        "ANSIBLE_HOST_KEY_CHECKING": "True",  # ansible-runner turns it off where nobody has said anything
+        "ANSIBLE_NOCOLOR": "1",
+        "LC_ALL": "C.UTF-8",
+        "PYTHONUTF8": "1",
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+    }
+    if spec.vault_password_files:
+        values["ANSIBLE_VAULT_IDENTITY_LIST"] = ",".join(spec.vault_password_files)
+    return values
+
+
+@contextmanager
+def without_ansible_variables() -> Iterator[None]:
+    """ansible-runner copies this process's environment: take the user's ANSIBLE_* out of it for a while."""
+    kept = ("ANSIBLE_VAULT_PASSWORD_FILE", "ANSIBLE_VAULT_IDENTITY_LIST")
+    taken = {
+        name: os.environ.pop(name)
+        for name in list(os.environ)
+        if name.startswith("ANSIBLE_") and name not in kept
+    }
+    try:
+        yield
+    finally:
+        os.environ.update(taken)

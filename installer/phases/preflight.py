@@ -1,0 +1,73 @@
+"""Ask every host for its facts, take its lock, and judge all of them by the matrix."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from installer.cluster.spec import HostSpec
+from installer.errors import ConnectError, PreflightError
+from installer.lock import locked, owner
+from installer.phases.base import Phase
+from installer.phases.connect import MAX_AT_ONCE
+from installer.preflight.finding import Severity
+from installer.preflight.gather import ProbeSession, gather
+from installer.preflight.matrix import run_matrix
+from installer.report import HostState
+from installer.run import Run
+
+
+class Preflight(Phase):
+    name = "preflight"
+    title = "Preflight"
+
+    def run(self, run: Run) -> None:
+        lock = owner() if run.take_locks and not run.check else None
+        with ThreadPoolExecutor(MAX_AT_ONCE, thread_name_prefix="facts") as pool:
+            answers = list(
+                zip(run.active, pool.map(lambda host: _try(run, host, lock), run.active), strict=True)
+            )
+        for host, answer in answers:
+            if isinstance(answer, ConnectError):
+                run.fail(answer, state=HostState.UNREACHABLE)
+            else:
+                run.sessions[host.name] = answer
+        for name, session in run.sessions.items():
+            if (
+                session.locked_by is not None
+            ):  # ends the run: half a cluster under another's hands is no cluster
+                raise locked(session.locked_by, where="this host", host=name)
+        run.learn({name: session.facts for name, session in run.sessions.items()})
+        run.checks = run_matrix(run.active, run.skip_checks)
+        _judge(run)
+
+    def undo(self, run: Run) -> None:
+        for session in run.sessions.values():
+            session.close()
+        run.sessions.clear()
+
+
+def _try(run: Run, host: HostSpec, lock: dict[str, Any] | None) -> ProbeSession | ConnectError:
+    run.progress.step(host.name, "gathering facts")
+    try:
+        return gather(run.connections[host.name], host.connection.python, lock)
+    except ConnectError as error:
+        error.host, error.step = host.name, error.step or "facts"
+        return error
+
+
+def _judge(run: Run) -> None:
+    """Drop the hosts with errors, all their reasons in one message; pass the warnings on."""
+    for host in run.active:
+        results = [result for result in run.checks if result.host == host.name]
+        findings = [(result.check, finding) for result in results for finding in result.findings]
+        for check, finding in findings:
+            if finding.severity is Severity.WARNING:
+                run.warn(f"{host.name}: {check}: {finding.reason}; {finding.fix}")
+        errors = [(check, finding) for check, finding in findings if finding.severity is Severity.ERROR]
+        if errors:
+            names = sorted({check for check, _ in errors})
+            reason = "; ".join(f"{check}: {finding.reason}" for check, finding in errors)
+            fix = "; ".join(dict.fromkeys(finding.fix for _, finding in errors))
+            skip = " ".join(f"--skip-check {name}" for name in names)
+            run.fail(PreflightError(reason, host=host.name, step="preflight", fix=f"{fix} (or {skip})"))

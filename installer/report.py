@@ -1,0 +1,83 @@
+"""How a run ended: every host in exactly one state, and the exit code that follows from them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from installer.errors import EXIT_CONVERGE, EXIT_OK, EXIT_USAGE
+
+
+class HostState(StrEnum):
+    OK = "ok"  # reached, and as it should be: nothing had to change
+    CHANGED = "changed"
+    FAILED = "failed"
+    UNREACHABLE = "unreachable"
+    SKIPPED = "skipped"  # in the inventory, but nothing was done with it
+
+
+@dataclass(frozen=True)
+class HostOutcome:
+    """One line of the report. ``step``, ``reason`` and ``fix`` say why a host is neither ok nor changed."""
+
+    host: str
+    state: HostState
+    changed: int = 0  # tasks that changed something
+    step: str | None = None
+    reason: str | None = None
+    fix: str | None = None
+    exit_code: int = EXIT_OK
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "host": self.host,
+            "state": self.state.value,
+            "changed": self.changed,
+            "step": self.step,
+            "reason": self.reason,
+            "fix": self.fix,
+        }
+
+
+@dataclass(frozen=True)
+class Report:
+    """The result of one run."""
+
+    command: str
+    cluster: str
+    outcomes: tuple[HostOutcome, ...]
+    excluded: tuple[str, ...] = ()  # by --limit: the user's own wish, no failure
+    warnings: tuple[str, ...] = ()
+    seconds: float = 0.0
+    phases: Mapping[str, float] = field(default_factory=dict)  # seconds each
+    log_file: str | None = None
+    check: bool = False
+
+    @property
+    def exit_code(self) -> int:
+        """0 when every host is ok or changed; otherwise that of the earliest thing that went wrong."""
+        codes = [_code(outcome) for outcome in self.outcomes]
+        return min((code for code in codes if code != EXIT_OK), default=EXIT_OK)
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "command": self.command,
+            "cluster": self.cluster,
+            "check": self.check,
+            "exit_code": self.exit_code,
+            "seconds": round(self.seconds, 2),
+            "phases": {name: round(seconds, 2) for name, seconds in self.phases.items()},
+            "hosts": [outcome.as_dict() for outcome in self.outcomes],
+            "excluded": list(self.excluded),
+            "warnings": list(self.warnings),
+            "log_file": self.log_file,
+        }
+
+
+def _code(outcome: HostOutcome) -> int:
+    if outcome.state in (HostState.OK, HostState.CHANGED):
+        return EXIT_OK
+    default = EXIT_USAGE if outcome.state is HostState.SKIPPED else EXIT_CONVERGE
+    return outcome.exit_code or default

@@ -1,0 +1,80 @@
+"""One run of a plan: what the phases hand on to each other."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from installer.cluster.facts import HostFacts
+from installer.cluster.spec import ClusterSpec, HostSpec
+from installer.errors import Interrupted, NodestrapError
+from installer.preflight.gather import ProbeSession
+from installer.preflight.matrix import CheckResult
+from installer.progress import Progress
+from installer.report import HostOutcome, HostState
+from installer.ssh.connection import Connection
+
+
+@dataclass
+class Run:
+    """Phases read ``spec`` and what earlier phases left; they end a host with ``fail``, never with an
+    exception (which would end the run for all hosts)."""
+
+    spec: ClusterSpec
+    progress: Progress
+    workdir: Path  # private to this run and gone after it
+    check: bool = False
+    take_locks: bool = True
+    skip_checks: tuple[str, ...] = ()
+    verbosity: int = 0
+    connections: dict[str, Connection] = field(default_factory=dict)
+    sessions: dict[str, ProbeSession] = field(default_factory=dict)
+    checks: list[CheckResult] = field(default_factory=list)
+    host_variables: dict[str, dict[str, Any]] = field(default_factory=dict)  # for Ansible, by host
+    changed: dict[str, int] = field(default_factory=dict)
+    outcomes: dict[str, HostOutcome] = field(default_factory=dict)  # hosts whose run has ended early
+    warnings: list[str] = field(default_factory=list)
+    interrupted: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def active(self) -> tuple[HostSpec, ...]:
+        """The hosts that are still in the run."""
+        return tuple(host for host in self.spec.hosts if host.name not in self.outcomes)
+
+    @property
+    def ssh_config(self) -> Path:
+        return self.workdir / "ssh_config"
+
+    def fail(self, error: NodestrapError, *, state: HostState = HostState.FAILED) -> None:
+        """End the run of ``error.host``; the others go on."""
+        assert error.host is not None  # the caller's duty: a report without a name helps nobody
+        outcome = HostOutcome(
+            host=error.host,
+            state=state,
+            changed=self.changed.get(error.host, 0),
+            step=error.step,
+            reason=error.reason,
+            fix=error.fix,
+            exit_code=error.exit_code,
+        )
+        self.outcomes[error.host] = outcome
+        self.progress.done(outcome)
+
+    def learn(self, facts: Mapping[str, HostFacts]) -> None:
+        """Put the hosts' facts into the spec."""
+        hosts = tuple(replace(host, facts=facts.get(host.name, host.facts)) for host in self.spec.hosts)
+        self.spec = replace(self.spec, hosts=hosts)
+
+    def warn(self, text: str) -> None:
+        self.warnings.append(text)
+        self.progress.note(f"warning: {text}")
+
+    def raise_if_interrupted(self) -> None:
+        if self.interrupted.is_set():
+            raise Interrupted(
+                "interrupted",
+                fix="run the same command again: it goes on from what the hosts have reached",
+            )
