@@ -48,6 +48,7 @@ class Tier(click.ParamType):  # type: ignore[type-arg]  # generic in newer Click
 )
 @click.option("--image", default=DEFAULT_IMAGE, show_default=True, help="The image that pods run.")
 @click.option("--runtime-handler", default="", help="The runtime handler of the pods.")
+@click.option("--pause-kubelet", is_flag=True, help="Stop the kubelet meanwhile: it removes unknown pods.")
 @click.option("--disruptive", is_flag=True, help="Also restart the daemon (a node without workloads).")
 @click.option(
     "--junit", "junit_file", type=click.Path(dir_okay=False, path_type=Path), help="Write JUnit XML."
@@ -62,6 +63,7 @@ def command(
     patterns: tuple[str, ...],
     image: str,
     runtime_handler: str,
+    pause_kubelet: bool,
     disruptive: bool,
     junit_file: Path | None,
     list_only: bool,
@@ -78,7 +80,9 @@ def command(
         _print_list(select(tiers or (0, 1, 2, 3), patterns, disruptive=True), settings, console)
         return EXIT_OK
     tiers = tiers or (0, 1)
-    options = Options(image=image, disruptive=disruptive, runtime_handler=runtime_handler)
+    options = Options(
+        image=image, disruptive=disruptive, pause_kubelet=pause_kubelet, runtime_handler=runtime_handler
+    )
     if not select(tiers, patterns, disruptive=disruptive):  # a mistyped check must not wait for a connection
         raise UsageError(f"there are no checks in {', '.join(f'T{tier}' for tier in tiers)}")
     with _targets(inventory, limit, normalise(endpoint)) as targets, _sigterm_as_interrupt():

@@ -15,5 +15,7 @@ class Options:
     """A tagged reference with a shell and busybox's commands."""
     disruptive: bool = False
     """Also run the checks that restart the daemon."""
+    pause_kubelet: bool = False
+    """Stop the host's kubelet while checks run pods (see ``kubelet``)."""
     runtime_handler: str = ""
     """CRI runtime handler of the pods; empty is the endpoint's default."""

@@ -135,6 +135,7 @@ def running_pod(session: Session, name: str, **fields: Any) -> Iterator[Pod]:
     A pod that cannot be removed is noted in ``session.leftovers`` and tried again at the end of the run.
     Raises CriError.
     """
+    session.kubelet.get()
     config = pod_config(session, name, **fields)
     request = cri_pb2.RunPodSandboxRequest(config=config, runtime_handler=session.options.runtime_handler)
     session.pods_asked_for = True  # from here on one may exist, whatever the answer

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any, Generic, TypeVar
 
-from installer.verify import cgroup_parent, node_files, shared_pod
+from installer.verify import cgroup_parent, kubelet, node_files, shared_pod
 from installer.verify.check import NotApplicable
 from installer.verify.client import CriClient, CriError
 from installer.verify.host import Host, HostError
@@ -37,6 +37,7 @@ class Session:
         self.pods_asked_for = False
         self.leftovers: list[str] = []
         self._stack = ExitStack()
+        self._outer = ExitStack()
         self._lock = threading.RLock()
         self._directories: set[str] = set()
         self._image_noted = self._brought_image = False
@@ -44,6 +45,7 @@ class Session:
         self.shared = Once(lambda: self._stack.enter_context(shared_pod.open_shared(self)))
         self.predates_runtime_config = Once(self._predates_runtime_config)
         self.cgroup_parent = Once(lambda: cgroup_parent.spell(cri, self.run_id))
+        self.kubelet = Once(self._settle_kubelet)
         self.files = Once(lambda: node_files.read(host))
 
     @property
@@ -86,6 +88,17 @@ class Session:
                     cgroup_parent.remove(self.host, self.cgroup_parent.made)
             except HostError as error:
                 self.leftovers.append(str(error))
+        try:
+            self._outer.close()
+        except HostError as error:
+            self.leftovers.append(str(error))
+
+    def _settle_kubelet(self) -> bool:
+        """See that no kubelet removes our pods. Raises NotApplicable, HostError."""
+        if self.options.pause_kubelet and self.host.refusal is None:
+            self._outer.enter_context(kubelet.paused(self.host))
+        kubelet.refuse_beside_kubelet(self.host, self.address.removeprefix("unix://"))
+        return True
 
     def _predates_runtime_config(self) -> bool:
         try:
@@ -139,6 +152,8 @@ class Once(Generic[T]):
     def get(self) -> T:
         """The value. Raises what making it raised, once; NotApplicable after that."""
         with self._lock:
+            if isinstance(self._error, NotApplicable):
+                raise NotApplicable(str(self._error))
             if self._error is not None:
                 raise NotApplicable(f"it needs what failed before: {self._error}")
             if self._value is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -73,7 +74,9 @@ def print_checks(checks: Sequence[Check], console: Console) -> None:
 def _print_results(report: EndpointReport, heading: str, console: Console) -> None:
     if not console.is_terminal:
         return  # each was printed as it came
-    table = Table(title=escape(heading), title_justify="left", expand=True)
+    table = Table(
+        title=escape(heading), title_justify="left", expand=True, box=box.SIMPLE_HEAD, padding=(0, 1)
+    )
     table.add_column("tier")
     table.add_column("check", no_wrap=True)
     table.add_column("result")
