@@ -1,0 +1,43 @@
+"""Controller's half of ``install_artifact``: sends the release file only to a host that needs it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]
+    """Asks the module first; it says whether the host lacks anything."""
+
+    TRANSFERS_FILES = True
+    _supports_check_mode = True
+    _supports_async = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        arguments = dict(self._task.args)
+        answer = self._execute_module("install_artifact", module_args=arguments, task_vars=task_vars)
+        if answer.get("needs_archive"):
+            answer = self._send(arguments, task_vars)
+        return result | answer
+
+    def _send(self, arguments: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
+        source = arguments.get("src")
+        try:
+            path = self._loader.get_real_file(str(source), decrypt=False)
+        except Exception as error:
+            raise AnsibleActionFail(f"{source}: {error}") from error
+        self._make_tmp_path()
+        try:
+            archive = self._transfer_file(
+                path, self._connection._shell.join_path(self._connection._shell.tmpdir, "archive")
+            )
+            self._fixup_perms2((self._connection._shell.tmpdir, archive))
+            answer: dict[str, Any] = self._execute_module(
+                "install_artifact", module_args={**arguments, "archive": archive}, task_vars=task_vars
+            )
+        finally:
+            self._remove_tmp_path(self._connection._shell.tmpdir)
+        return answer

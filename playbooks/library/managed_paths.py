@@ -1,0 +1,303 @@
+#!/usr/bin/python
+"""Ansible module: a role's directories, files and links, all of them and nothing older."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: managed_paths
+short_description: Directories, whole files and links of one role, in one go
+description:
+  - Converges all paths of one O(receipt) in one connection, each by writing aside and renaming.
+  - The receipt on the host says what was written. A path that is in it and no longer listed is removed, and
+    what was at a path before is kept and put back when the path is given up.
+  - A deleted or edited path is repaired by the next run.
+options:
+  receipt:
+    description: Name of the receipt, one per calling task.
+    type: str
+    required: true
+  directories:
+    description: Directories. They are never removed when they hold anything.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path: {description: Absolute path., type: path, required: true}
+      mode: {description: Octal mode., type: str, default: "0755"}
+  files:
+    description: Whole files.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path: {description: Absolute path., type: path, required: true}
+      content: {description: The content., type: str, required: true}
+      mode: {description: Octal mode., type: str, default: "0644"}
+      validate: {description: "Command that must accept the new file, V(%s), first.", type: str}
+  links:
+    description: Symbolic links.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path: {description: Absolute path., type: path, required: true}
+      target: {description: What it points to., type: str, required: true}
+  link_all:
+    description:
+      - Directories of links. Each file in V(source) gets a link of its name in V(path), except where a
+        regular file is there already, which is somebody else's.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      source: {description: Directory with the files., type: path, required: true}
+      path: {description: Directory for the links., type: path, required: true}
+author: nodestrap
+"""
+
+EXAMPLES = r"""
+- name: Configuration
+  managed_paths:
+    receipt: containerd
+    files:
+      - path: /etc/containerd/config.toml
+        content: "{{ lookup('ansible.builtin.template', 'config.toml.j2') }}"
+        validate: containerd --config %s config dump
+"""
+
+RETURN = r"""
+paths:
+  description: Paths that were, or in check mode would be, written or removed.
+  type: list
+  elements: str
+  returned: always
+"""
+
+import hashlib
+import os
+import shutil
+import stat
+import tempfile
+from urllib.parse import quote
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.nodestrap_receipt import (
+    ORIGINALS,
+    read_receipt,
+    receipt_path,
+    sha256_of,
+    write_receipt,
+)
+
+
+class Converger:
+    """Compares and writes; remembers what it changed."""
+
+    def __init__(self, module):
+        self.module = module
+        self.name = module.params["receipt"]
+        self.before = read_receipt(self.name).get("paths", {})
+        self.wanted = {}
+        self.diffs = []
+
+    def declare(self, path, **entry):
+        """Note a path; whether it was ours, and what was there before, comes from the old receipt."""
+        known = self.before.get(path)
+        entry["created"] = known["created"] if known else not os.path.lexists(path)
+        entry["original"] = known["original"] if known else None
+        self.wanted[path] = entry
+        return entry
+
+    def report(self, path, before, after):
+        self.diffs.append({"before_header": path, "after_header": path, "before": before, "after": after})
+
+    def save_receipt(self, paths):
+        if not self.module.check_mode:
+            content = {"version": 1, "paths": paths}
+            if read_receipt(self.name) != content:
+                write_receipt(self.name, content)
+
+    def keep_original(self, path, entry):
+        """What somebody else put here is kept, to be put back when we leave."""
+        if path in self.before or self.module.check_mode or not os.path.isfile(path) or os.path.islink(path):
+            return
+        os.makedirs(ORIGINALS, mode=0o700, exist_ok=True)
+        entry["original"] = os.path.join(ORIGINALS, quote(path, safe=""))
+        shutil.copy2(path, entry["original"])
+        self.save_receipt({**self.before, path: entry})
+
+    def directory(self, path, mode):
+        entry = self.declare(path, kind="directory")
+        if os.path.isdir(path):
+            actual = stat.S_IMODE(os.stat(path).st_mode)
+            if actual == int(mode, 8):
+                return
+            self.report(path, f"mode {actual:04o}\n", f"mode {int(mode, 8):04o}\n")
+        elif os.path.lexists(path):
+            self.module.fail_json(
+                msg=f"{path} is to be a directory, but something else is there: move it away"
+            )
+        else:
+            entry["created"] = True
+            self.report(path, "", f"directory, mode {int(mode, 8):04o}\n")
+        if not self.module.check_mode:
+            os.makedirs(path, exist_ok=True)
+            os.chmod(path, int(mode, 8))
+
+    def file(self, path, content, mode, validate):
+        data = content.encode()
+        entry = self.declare(path, kind="file", sha256=hashlib.sha256(data).hexdigest())
+        if os.path.isdir(path):
+            self.module.fail_json(msg=f"{path} is to be a file, but a directory is there: move it away")
+        if sha256_of(path) == entry["sha256"]:
+            actual = os.stat(path)
+            if stat.S_IMODE(actual.st_mode) == int(mode, 8) and actual.st_uid == actual.st_gid == 0:
+                return
+            self.report(
+                path,
+                f"mode {stat.S_IMODE(actual.st_mode):04o}\n",
+                f"mode {int(mode, 8):04o}\n",
+            )
+        else:
+            self.report(path, text_of(path), content)
+        if self.module.check_mode:
+            return
+        self.keep_original(path, entry)
+        part = self.write_aside(path, data, int(mode, 8))
+        try:
+            if validate:
+                self.validate(path, part, validate)
+            if os.path.islink(path):
+                os.unlink(path)
+            self.module.atomic_move(part, path)
+        finally:
+            if os.path.exists(part):
+                os.unlink(part)
+        os.chmod(path, int(mode, 8))
+        os.chown(path, 0, 0)
+
+    def write_aside(self, path, data, mode):
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        descriptor, part = tempfile.mkstemp(
+            dir=os.path.dirname(path), prefix=".", suffix=os.path.basename(path)
+        )
+        with os.fdopen(descriptor, "wb") as handle:
+            os.fchmod(descriptor, mode)
+            handle.write(data)
+            handle.flush()
+            os.fsync(descriptor)
+        return part
+
+    def validate(self, path, part, command):
+        code, out, err = self.module.run_command(command.replace("%s", part))
+        if code != 0:
+            reason = (err.strip() or out.strip()).replace(part, path)
+            self.module.fail_json(msg=f"the new {path} was refused and not put in place: {reason}")
+
+    def link(self, path, target):
+        entry = self.declare(path, kind="link", target=target)
+        actual = os.readlink(path) if os.path.islink(path) else None
+        if actual == target:
+            return
+        if os.path.isdir(path) and actual is None:
+            self.module.fail_json(msg=f"{path} is to be a link, but a directory is there: move it away")
+        self.report(path, f"link to {actual}\n" if actual else text_of(path), f"link to {target}\n")
+        if self.module.check_mode:
+            return
+        self.keep_original(path, entry)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        part = f"{path}.nodestrap-{os.getpid()}"
+        os.symlink(target, part)
+        os.rename(part, path)
+
+    def link_all(self, source, path):
+        names = sorted(os.listdir(source)) if os.path.isdir(source) else []
+        for name in names:
+            target, link = os.path.join(source, name), os.path.join(path, name)
+            theirs = os.path.lexists(link) and not os.path.islink(link)
+            if os.path.isfile(target) and not theirs:
+                self.link(link, target)
+
+    def give_up(self):
+        """Remove what an earlier run wrote and this one does not want; deepest first: directories empty."""
+        for path in sorted(set(self.before) - set(self.wanted), reverse=True):
+            entry = self.before[path]
+            if not is_ours(path, entry):
+                continue
+            self.report(path, text_of(path), "")
+            if self.module.check_mode:
+                continue
+            if entry["kind"] == "directory":
+                remove_if_empty(path)
+            elif entry["original"]:
+                os.unlink(path)
+                shutil.move(entry["original"], path)
+            else:
+                os.unlink(path)
+
+
+def is_ours(path, entry):
+    """Whether the path is still what we made of it: what somebody edited since is not removed."""
+    if entry["kind"] == "directory":
+        return entry["created"] and os.path.isdir(path) and not os.listdir(path)
+    if entry["kind"] == "link":
+        return os.path.islink(path) and os.readlink(path) == entry["target"]
+    return sha256_of(path) == entry["sha256"]
+
+
+def remove_if_empty(path):
+    """Remove a directory that nothing is left in."""
+    if not os.listdir(path):
+        os.rmdir(path)
+
+
+def text_of(path):
+    """The file's text, for a diff."""
+    if os.path.isfile(path):
+        with open(path, encoding="utf-8", errors="replace") as handle:
+            return handle.read(100000)
+    return ""
+
+
+def options(**keys):
+    """One list of dictionaries in the argument spec."""
+    return {"type": "list", "elements": "dict", "default": [], "options": keys}
+
+
+PATH = {"type": "path", "required": True}
+TEXT = {"type": "str", "required": True}
+
+
+def main():
+    module = AnsibleModule(
+        argument_spec={
+            "receipt": TEXT,
+            "directories": options(path=PATH, mode={"type": "str", "default": "0755"}),
+            "files": options(
+                path=PATH, content=TEXT, mode={"type": "str", "default": "0644"}, validate={"type": "str"}
+            ),
+            "links": options(path=PATH, target=TEXT),
+            "link_all": options(source=PATH, path=PATH),
+        },
+        supports_check_mode=True,
+    )
+    converger = Converger(module)
+    for item in module.params["directories"]:
+        converger.directory(item["path"], item["mode"])
+    for item in module.params["files"]:
+        converger.file(item["path"], item["content"], item["mode"], item["validate"])
+    for item in module.params["links"]:
+        converger.link(item["path"], item["target"])
+    for item in module.params["link_all"]:
+        converger.link_all(item["source"], item["path"])
+    converger.give_up()
+    receipt = receipt_path(module.params["receipt"])
+    if converger.wanted and not os.path.exists(receipt):
+        converger.report(receipt, "", "receipt\n")
+    converger.save_receipt(converger.wanted)
+    paths = [diff["after_header"] for diff in converger.diffs]
+    module.exit_json(changed=bool(paths), paths=paths, diff=converger.diffs)
+
+
+if __name__ == "__main__":
+    main()
