@@ -36,7 +36,7 @@ def tear_down(name: str) -> None:
         if not processes.stop(identity, signals=((9, 10.0),)):
             raise NodestrapError(f"{Path(argv[0]).name} (process {identity.pid}) does not end.")
     cgroups.remove(tag)
-    _reset_failed_units(tag)
+    _forget_machines(tag)
     unmount_below(directory)
     network.remove(tag, f"nslab-{tag}")
     inventory.remove(_inventory_of(name))
@@ -58,8 +58,10 @@ def _inventory_of(name: str) -> Path:
     return lab.inventory if lab else paths.inventory_directory(name)
 
 
-def _reset_failed_units(tag: str) -> None:
-    """Units killed above stay listed as failed where systemd is PID 1."""
+def _forget_machines(tag: str) -> None:
+    """What nspawn leaves in /run when it is killed, and its units where systemd is PID 1."""
+    for directory in Path("/run/systemd/nspawn/propagate").glob(f"nslab-{tag}-*"):
+        directory.rmdir()
     if Path("/run/systemd/system").is_dir() and shutil.which("systemctl"):
         from installer.lab.tools import run
 
