@@ -1,0 +1,138 @@
+"""Blobs from a registry into containerd's content store, which verifies their digests."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from pycri.containerd import Containerd
+from pycri.containerd.connection import lease_id
+from pycri.errors import AlreadyExists, FailedPrecondition, NotFound, PycriError, Unavailable
+from pycri.images.single_flight import SingleFlight
+
+if TYPE_CHECKING:
+    from pycri.containerd.content import Writer
+    from pycri.images.manifest import Descriptor
+    from pycri.images.registry.repository import BlobStream, Repository
+
+_CHUNK = 1024 * 1024
+_FRUITLESS_ATTEMPTS = 3
+_MAX_ATTEMPTS = 100  # however little each of them brings
+_LOCK_POLL = 0.1
+_LOCK_WAIT = 30.0
+
+
+class Downloader:
+    """Two pulls that need the same blob fetch it once. ``executor`` runs what blocks."""
+
+    def __init__(self, client: Containerd, executor: ThreadPoolExecutor) -> None:
+        self._client = client
+        self._executor = executor
+        self._flights: SingleFlight[None] = SingleFlight(outlive=False)
+
+    async def ensure(self, repository: Repository, blob: Descriptor) -> None:
+        """Return when containerd has ``blob``, kept by the current lease.
+
+        Raises RegistryError if it cannot be had, FailedPrecondition if it has not its digest or size.
+        """
+        from pycri.images.registry.errors import RegistryError
+
+        while not await self.present(blob.digest):
+            joined = blob.digest in self._flights
+            try:
+                await self._flights.do(blob.digest, lambda: self._download(repository, blob))
+            except (PycriError, RegistryError):
+                if not joined:
+                    raise
+                # it failed for somebody else, with other credentials or hosts; now with ours
+
+    async def present(self, digest: str) -> bool:
+        """Whether the blob is there; if it is, the current lease keeps it."""
+        if lease := lease_id.get():
+            await self._client.leases.add(lease, "content", digest)
+        try:
+            await self._client.content.info(digest)
+        except NotFound:
+            return False
+        return True
+
+    async def close(self) -> None:
+        await self._flights.close()
+
+    async def _download(self, repository: Repository, blob: Descriptor) -> None:
+        """Write the blob, going on from where an earlier attempt (or an earlier pycri) stopped."""
+        from pycri.images.registry.errors import RegistryError
+
+        fruitless, reached, attempts, locked = 0, -1, 0, 0.0
+        while True:
+            try:
+                async with self._client.content.writer(
+                    f"pycri-{blob.digest}", total=blob.size, expected=blob.digest
+                ) as writer:
+                    try:
+                        await self._transfer(repository, blob, writer)
+                        await writer.commit()
+                    finally:
+                        attempts += 1
+                        fruitless = 0 if writer.offset > reached else fruitless + 1
+                        reached = max(reached, writer.offset)
+                return
+            except AlreadyExists:  # noqa: PERF203  # each failure decides whether there is a next attempt
+                return
+            except FailedPrecondition as error:
+                await self._client.content.abort(f"pycri-{blob.digest}")
+                raise FailedPrecondition(f"layer {blob.digest} is not what was sent: {error}") from None
+            except RegistryError as error:
+                if not error.temporary or fruitless >= _FRUITLESS_ATTEMPTS or attempts >= _MAX_ATTEMPTS:
+                    raise
+            except Unavailable as error:
+                # The ref of a stream that broke off stays locked for a moment.
+                locked += _LOCK_POLL
+                if "locked" not in str(error) or locked > _LOCK_WAIT:
+                    raise
+                await asyncio.sleep(_LOCK_POLL)
+
+    async def _transfer(self, repository: Repository, blob: Descriptor, writer: Writer) -> None:
+        if writer.offset > blob.size:
+            await writer.truncate()
+        if writer.offset == blob.size:
+            return
+        loop = asyncio.get_running_loop()
+        run = functools.partial(loop.run_in_executor, self._executor)
+        stream: BlobStream = await run(repository.open_blob, blob.digest, writer.offset)
+        try:
+            if stream.offset != writer.offset:
+                await writer.truncate()
+            await self._copy(stream, blob, writer, lambda: run(stream.read, _CHUNK))
+        finally:
+            stream.close()
+
+    async def _copy(
+        self,
+        stream: BlobStream,
+        blob: Descriptor,
+        writer: Writer,
+        read: Callable[[], asyncio.Future[bytes]],
+    ) -> None:
+        """The next chunk is read while the last is written."""
+        from pycri.images.registry.errors import RegistryError
+
+        reading = read()
+        try:
+            while data := await reading:
+                if writer.offset + len(data) > blob.size:
+                    raise FailedPrecondition(f"more bytes than the manifest states ({blob.size})")
+                reading = read()
+                await writer.write(data)
+        finally:
+            if not reading.done():
+                stream.close()
+                await asyncio.wait([reading])
+            if not reading.cancelled():
+                reading.exception()
+        if writer.offset != blob.size:
+            await writer.drain()
+            raise RegistryError(f"{stream.what}: ended after {writer.offset} of {blob.size} bytes")

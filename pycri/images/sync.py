@@ -1,0 +1,73 @@
+"""Keeps the store in step with containerd, whoever changes its images (``ctr``, ``nerdctl``, pycri)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from pycri._generated.containerd_images_pb2 import Image
+from pycri.containerd import Containerd, Event, ImageChanged, Subscribed
+from pycri.errors import NotFound, PycriError
+from pycri.images.load import load
+from pycri.images.platforms import Platform
+from pycri.images.record import PINNED_LABEL
+from pycri.images.store import ImageStore
+from pycri.images.unpack import Unpacker
+
+_log = logging.getLogger(__name__)
+_PARALLEL = 16
+
+
+class ImageSync:
+    """``run`` for ever in a task; ``ready`` is set once the store has all images for the first time."""
+
+    def __init__(self, client: Containerd, unpacker: Unpacker, store: ImageStore, node: Platform) -> None:
+        self.ready = asyncio.Event()
+        self._client = client
+        self._unpacker = unpacker
+        self._store = store
+        self._node = node
+        self._slots = asyncio.Semaphore(_PARALLEL)
+
+    async def run(self) -> None:
+        """Read everything whenever the event stream (re)starts, then follow it."""
+        async for item in self._client.events.subscribe("^/images/"):
+            try:
+                if isinstance(item, Subscribed):
+                    await self.read_all()
+                    self.ready.set()
+                elif isinstance(item, Event) and isinstance(item.message, ImageChanged):
+                    await self.read_one(item.message.name)
+            except PycriError as error:
+                _log.warning("images: cannot follow containerd: %s", error)
+
+    async def read_all(self) -> None:
+        """Take over the images that containerd has, and drop those that it has no more."""
+        images = await self._client.images.list()
+        for name in {*self._store.names()} - {image.name for image in images}:
+            self._store.drop(name)
+        await asyncio.gather(*(self._take(image) for image in images))
+
+    async def read_one(self, name: str) -> None:
+        """The same for one name."""
+        try:
+            image = await self._client.images.get(name)
+        except NotFound:
+            self._store.drop(name)
+        else:
+            await self._take(image)
+
+    async def _take(self, image: Image) -> None:
+        label, value = PINNED_LABEL
+        pinned = image.labels.get(label) == value
+        if self._store.is_current(image.name, image.target.digest, pinned=pinned):
+            return
+        async with self._slots:
+            try:
+                data = await load(self._client, self._unpacker, self._node, image)
+            except PycriError as error:
+                # Another platform's, or half of a pull that somebody else is at: an update follows that one.
+                _log.info("images: %s is left out: %s", image.name, error)
+                self._store.drop(image.name)
+                return
+        self._store.put(image.name, image.target.digest, data, pinned=pinned)
