@@ -10,6 +10,7 @@ import ipaddress
 import json
 import os
 import shlex
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ from installer.lab.mounts import mounts_below
 from installer.lab.tools import run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from installer.lab.state import Host, Lab
 
@@ -28,6 +29,7 @@ CANDIDATES = ipaddress.ip_network("10.213.0.0/16")
 
 _RUN = Path("/run/nodestrap-lab")
 _LOCK = Path("/run/nodestrap-lab.lock")
+_SUBNET_LOCK = Path("/run/nodestrap-lab-subnet.lock")
 _FORWARD = Path("/proc/sys/net/ipv4/ip_forward")
 
 
@@ -41,6 +43,13 @@ def pick_subnet(reserved: Iterable[str] = ()) -> str:
         if not any(candidate.overlaps(other) for other in taken):
             return str(candidate)
     raise NodestrapError(f"Every /24 of {CANDIDATES} is in use.", fix="Take a lab down: nodestrap lab list")
+
+
+@contextmanager
+def choosing_subnet() -> Iterator[None]:
+    """Keep the machine's other labs, also those of other checkouts, from picking a subnet meanwhile."""
+    with exclusive(_SUBNET_LOCK, "the lab subnets", wait=True):
+        yield
 
 
 def create(lab: Lab) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from installer.errors import ConnectError, NodestrapError, UsageError
@@ -15,6 +16,7 @@ from installer.lab.standard_images import push_standard_images, standard_images
 from installer.lab.state import MARKER, Host, Lab
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from installer.lab.progress import Progress
@@ -32,19 +34,17 @@ def up(name: str, nodes: int | None, kind: str | None, inventory_dir: Path | Non
         present = state.load(name)
         chosen = backend(kind or (present.backend if present else "nspawn"))
         chosen.check()
-        lab = _planned(name, present, nodes, kind, inventory_dir, chosen)
         standard_images()  # a missing busybox shows before anything is made
         chosen.prepare(progress)
-        if present is None and lab.directory.exists():
-            tear_down(name)  # a crash came before lab.json
-        lab.save()
-        try:
+        with network.choosing_subnet():  # until the lab has its address, another one would pick the same
+            lab = _planned(name, present, nodes, kind, inventory_dir, chosen)
+            if present is None and lab.directory.exists():
+                tear_down(name)  # a crash came before lab.json
+            lab.save()
+            with _removed_on_failure(name, present, progress), progress.step(f"network {lab.subnet}"):
+                chosen.connect(lab)
+        with _removed_on_failure(name, present, progress):
             _raise(lab, chosen, progress)
-        except BaseException:
-            if present is None:
-                progress.say("removing what was made so far")
-                tear_down(name)
-            raise
         return lab
 
 
@@ -76,10 +76,19 @@ def _planned(
     return Lab(name, present.backend, present.subnet, present.inventory, hosts)
 
 
+@contextmanager
+def _removed_on_failure(name: str, present: Lab | None, progress: Progress) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        if present is None:
+            progress.say("removing what was made so far")
+            tear_down(name)
+        raise
+
+
 def _raise(lab: Lab, chosen: Backend, progress: Progress) -> None:
     ssh.make_keys(lab)
-    with progress.step(f"network {lab.subnet}"):
-        chosen.connect(lab)
     with ThreadPoolExecutor(max_workers=len(lab.hosts) + 1) as pool:
         registry = pool.submit(_start_registry, lab, chosen, progress)
         booting = [pool.submit(_boot, lab, host, chosen, progress) for host in lab.hosts]
