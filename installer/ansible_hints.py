@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-# (what the failure says, what to do), the first match counting; case does not matter.
+# (what the failure says, what to do), with the pattern's groups. The first match counts; case does not matter.
 _HINTS: Final = (
     (
         r"could not get lock|dpkg frontend lock|unable to lock the admin|rpm\.lock",
@@ -38,9 +38,10 @@ _HINTS: Final = (
         r"checksum|sha256|digest mismatch",
         "the file is not the pinned one: remove it from ~/.cache/nodestrap/artifacts, then run again",
     ),
+    (r"job for (\S+) failed", r"`journalctl -u \1 -n 50` on the host says why it does not start"),
     (
-        r"unable to (re)?start service|job for .* failed|failed to start",
-        "the unit did not start: `journalctl -u UNIT -n 50` on the host says why",
+        r"unable to (re)?start service|failed to start",
+        "the unit does not start: `systemctl --failed` on the host names it, its journal says why",
     ),
     (
         r"connection (refused|reset|closed|timed out)|no route to host|unreachable|broken pipe",
@@ -55,4 +56,7 @@ _HINTS: Final = (
 
 def fix_for(text: str) -> str | None:
     """The fix for the first known pattern in a failure's text."""
-    return next((fix for pattern, fix in _HINTS if re.search(pattern, text, re.IGNORECASE)), None)
+    for pattern, fix in _HINTS:
+        if match := re.search(pattern, text, re.IGNORECASE):
+            return match.expand(fix)
+    return None

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from installer.options import GlobalOptions
 from installer.preflight.finding import Severity
-from installer.preflight.matrix import CheckResult
+from installer.preflight.matrix import CheckResult, by_finding
 from installer.report import HostOutcome, HostState, Report
 
 _STYLES = {
@@ -23,6 +23,7 @@ _STYLES = {
     HostState.UNREACHABLE: "red",
     HostState.SKIPPED: "yellow",
 }
+_SEVERITIES = {Severity.ERROR: "red", Severity.WARNING: "yellow"}
 
 
 def print_report(
@@ -42,12 +43,14 @@ def print_report(
         table.add_row(outcome.host, state, str(outcome.changed), outcome.step or "")
     console.print(table)
     for outcome in report.outcomes:
-        if outcome.reason:
+        if outcome.reason and not (checks and outcome.step == "preflight"):  # the matrix has said it
             _print_failure(console, outcome)
+    for warning in () if checks or options.verbosity < 0 else report.warnings:
+        console.print(Text("warning: ", style="yellow") + Text(warning), soft_wrap=True)
     if report.excluded:
         console.print(f"left out by --limit: {', '.join(report.excluded)}")
     if options.verbosity >= 0:
-        console.print(_summary(report, log_file), style="dim")
+        console.print(_summary(report, log_file), style="dim", soft_wrap=True)
 
 
 def print_matrix(checks: Sequence[CheckResult], options: GlobalOptions) -> None:
@@ -61,12 +64,10 @@ def print_matrix(checks: Sequence[CheckResult], options: GlobalOptions) -> None:
     for name in dict.fromkeys(result.check for result in checks):
         table.add_row(name, *(_cell(cells.get((name, host))) for host in hosts))
     console.print(table)
-    for result in checks:
-        for finding in result.findings:
-            style = "red" if finding.severity is Severity.ERROR else "yellow"
-            head = Text(f"{finding.severity.value}: ", style=style)
-            console.print(head + Text(f"{result.host}: {result.check}: {finding.reason}"), soft_wrap=True)
-            console.print(Text(f"  fix: {finding.fix}"), soft_wrap=True)
+    for (check, finding), names in by_finding(checks).items():
+        head = Text(f"{finding.severity.value}: ", style=_SEVERITIES[finding.severity])
+        console.print(head + Text(f"{', '.join(names)}: {check}: {finding.reason}"), soft_wrap=True)
+        console.print(Text(f"  fix: {finding.fix}"), soft_wrap=True)
 
 
 def _cell(result: CheckResult | None) -> Text:

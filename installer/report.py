@@ -30,6 +30,11 @@ class HostOutcome:
     fix: str | None = None
     exit_code: int = EXIT_OK
 
+    @property
+    def headline(self) -> str:
+        """The reason's first line: some bring a journal along."""
+        return (self.reason or "").partition("\n")[0]
+
     def as_dict(self) -> dict[str, Any]:
         return {
             "host": self.host,

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+import yaml
 
 from installer.artifacts import Artifact, ArtifactSpec, build_pycri_archive, resolve
 from installer.cluster.spec import HostSpec
 from installer.cluster.state import artifact_cache_dir
+from installer.content import content_dir
 from installer.errors import ArtifactError, NodestrapError
 from installer.phases.base import Phase
 from installer.run import Run
 
-# Components of a runtime host and where each one's source is said, the first that is set counting.
-_COMPONENTS = {
-    "containerd": ("containerd_source", "artifact_source"),
-    "runc": ("runc_source", "containerd_source", "artifact_source"),
-    "cni_plugins": ("cni_plugins_source", "artifact_source"),
+# Components of a runtime host; where each one's source is said (the first that is set counts) and its
+# version.
+_COMPONENTS: Final[Mapping[str, tuple[tuple[str, ...], str]]] = {
+    "containerd": (("containerd_source", "artifact_source"), "containerd_version"),
+    "runc": (("containerd_runc_source", "containerd_source", "artifact_source"), "containerd_runc_version"),
+    "cni_plugins": (("cni_plugins_source", "artifact_source"), "cni_plugins_version"),
 }
-_PYCRI_MINORS = range(10, 15)  # Pythons that pycri has wheels for: 3.10 to 3.14
 
 
 class Artifacts(Phase):
@@ -42,9 +45,9 @@ class Artifacts(Phase):
 def _variables(host: HostSpec, cache: Path, run: Run, found: dict[Any, Artifact | None]) -> dict[str, Any]:
     """The roles' ``<component>_artifact`` variables of one host; none for what its package manager brings."""
     variables: dict[str, Any] = {}
-    for component, names in _COMPONENTS.items():
-        spec = _spec(component, names, host)
-        key = (component, spec.source, spec.architecture, spec.version, spec.directory, spec.base_url)
+    for component in _COMPONENTS:
+        spec = _spec(component, host)
+        key = repr(spec)
         if key not in found:
             found[key] = resolve(spec, cache, run.progress.transfer)
         artifact = found[key]
@@ -61,10 +64,11 @@ def _variables(host: HostSpec, cache: Path, run: Run, found: dict[Any, Artifact 
     return variables | {"pycri_artifact": pycri.as_variable()}
 
 
-def _spec(component: str, source_variables: tuple[str, ...], host: HostSpec) -> ArtifactSpec:
+def _spec(component: str, host: HostSpec) -> ArtifactSpec:
     values: Mapping[str, Any] = host.variables
+    source_variables, version_variable = _COMPONENTS[component]
     source = next((str(values[name]) for name in source_variables if values.get(name)), "distro")
-    directory, version = values.get("artifact_directory"), values.get(f"{component}_version")
+    directory, version = values.get("artifact_directory"), values.get(version_variable)
     architecture = host.facts.architecture if host.facts else None
     if architecture is None:
         raise ArtifactError(f"no release files for the architecture {host.facts and host.facts.machine}")
@@ -74,24 +78,44 @@ def _spec(component: str, source_variables: tuple[str, ...], host: HostSpec) -> 
         architecture=architecture,
         version=str(version) if version else None,
         directory=Path(str(directory)).expanduser() if directory else None,
-        base_url=values.get("artifact_base_url"),
+        base_url=values.get("upstream_base_url"),
+        mirrors=values.get("upstream_mirrors") or {},
     )
 
 
 def pycri_python(host: HostSpec) -> str:
-    """Which Python pycri will run on there, as ``3.11``: the host's own if new enough, else the newest
-    beside it."""
+    """Which Python pycri will run on there, as ``3.11``: what the role ``pycri`` will choose for its
+    system."""
+    if host.variables.get("pycri_python"):
+        return str(host.variables["pycri_python"])
+    files = content_dir("roles") / "pycri" / "files" / "os"
+    for name in _system_names(host):
+        path = files / f"{name}.yml"
+        if path.is_file():
+            python = yaml.safe_load(path.read_text()).get("python")
+            if python:
+                return str(python)
+            break
+    raise ArtifactError(
+        f"{host.facts.os_name if host.facts else 'the system'} has no Python that pycri is known to run on",
+        fix="install Python 3.10 or newer there as /usr/bin/python3.x, and set pycri_python to 3.x",
+    )
+
+
+def _system_names(host: HostSpec) -> Iterator[str]:
+    """The system as Ansible names it, the most particular first: Debian-12, Debian."""
     facts = host.facts
-    if facts is None or not facts.python_version:
-        raise ArtifactError("the host's Python is not known", fix="install python3")
-    if facts.python_version[0] == 3 and facts.python_version[1] in _PYCRI_MINORS:
-        return f"3.{facts.python_version[1]}"
-    beside = [int(name[8:]) for name in facts.pythons if name.startswith("python3.") and name[8:].isdigit()]
-    usable = [minor for minor in beside if minor in _PYCRI_MINORS]
-    if not usable:
-        raise ArtifactError(
-            f"pycri runs on Python 3.{_PYCRI_MINORS[0]} to 3.{_PYCRI_MINORS[-1]}; the host has "
-            f"{'.'.join(map(str, facts.python_version))}",
-            fix="install a newer Python of the distribution beside it, such as python3.11",
-        )
-    return f"3.{max(usable)}"
+    if facts is None:
+        return
+    major = facts.os_version.partition(".")[0]
+    kin = {facts.os_id, *facts.os_like}
+    family = (
+        "RedHat" if kin & {"rhel", "fedora", "centos"} else "Debian" if kin & {"debian", "ubuntu"} else None
+    )
+    for name in (_DISTRIBUTIONS.get(facts.os_id), family):
+        if name is not None:
+            yield f"{name}-{major}"
+            yield name
+
+
+_DISTRIBUTIONS: Final = {"debian": "Debian", "ubuntu": "Ubuntu", "fedora": "Fedora", "rhel": "RedHat"}

@@ -12,7 +12,7 @@ from installer.phases.base import Phase
 from installer.phases.connect import MAX_AT_ONCE
 from installer.preflight.finding import Severity
 from installer.preflight.gather import ProbeSession, gather
-from installer.preflight.matrix import run_matrix
+from installer.preflight.matrix import by_finding, run_matrix
 from installer.report import HostState
 from installer.run import Run
 
@@ -57,17 +57,20 @@ def _try(run: Run, host: HostSpec, lock: dict[str, Any] | None) -> ProbeSession 
 
 
 def _judge(run: Run) -> None:
-    """Drop the hosts with errors, all their reasons in one message; pass the warnings on."""
+    """Keep the warnings for the report; drop the hosts with errors, all their reasons in one message."""
+    for (check, finding), hosts in by_finding(run.checks).items():
+        if finding.severity is Severity.WARNING:
+            run.warnings.append(f"{', '.join(hosts)}: {check}: {finding.reason}\n  fix: {finding.fix}")
     for host in run.active:
-        results = [result for result in run.checks if result.host == host.name]
-        findings = [(result.check, finding) for result in results for finding in result.findings]
-        for check, finding in findings:
-            if finding.severity is Severity.WARNING:
-                run.warn(f"{host.name}: {check}: {finding.reason}; {finding.fix}")
-        errors = [(check, finding) for check, finding in findings if finding.severity is Severity.ERROR]
+        results = [result for result in run.checks if result.host == host.name and result.failed]
+        errors = [
+            (result.check, finding)
+            for result in results
+            for finding in result.findings
+            if finding.severity is Severity.ERROR
+        ]
         if errors:
-            names = sorted({check for check, _ in errors})
             reason = "; ".join(f"{check}: {finding.reason}" for check, finding in errors)
             fix = "; ".join(dict.fromkeys(finding.fix for _, finding in errors))
-            skip = " ".join(f"--skip-check {name}" for name in names)
+            skip = " ".join(f"--skip-check {result.check}" for result in results)
             run.fail(PreflightError(reason, host=host.name, step="preflight", fix=f"{fix} (or {skip})"))

@@ -79,6 +79,15 @@ def run_matrix(hosts: Iterable[HostSpec], skip: Collection[str] = ()) -> list[Ch
     return results
 
 
+def by_finding(results: Iterable[CheckResult]) -> dict[tuple[str, Finding], list[str]]:
+    """Each (check, finding) once, with the hosts that have it: clones of one image share most."""
+    hosts: dict[tuple[str, Finding], list[str]] = {}
+    for result in results:
+        for finding in result.findings:
+            hosts.setdefault((result.check, finding), []).append(result.host)
+    return hosts
+
+
 def check_names(names: Iterable[str], host: str | None = None) -> frozenset[str]:
     """The names as a set; UsageError for one that is no check."""
     wanted = frozenset(map(str, names))

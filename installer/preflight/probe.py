@@ -9,7 +9,8 @@ Protocol: a JSON request line on stdin, a JSON answer line on stdout. With ``loc
 holds a lock on the host until stdin ends, which a dying controller cannot forget.
 """
 # ruff: noqa: UP006, UP035, UP045 - newer annotations do not exist in Python 3.6
-# ruff: noqa: PTH, PERF203 - os.path starts faster than pathlib, and each fact stands or falls alone
+# ruff: noqa: PTH102, PTH110, PTH112, PTH115, PTH116, PTH118, PTH123, PTH208 - os starts faster than pathlib
+# ruff: noqa: PERF203 - each fact stands or falls alone
 
 import ctypes
 import fcntl

@@ -83,5 +83,5 @@ class Live(Progress):
         if line.outcome is None:
             return self._spinner, Text(line.text, overflow="ellipsis", no_wrap=True)
         symbol, style = _MARKS[line.outcome.state]
-        text = line.outcome.reason or line.outcome.state.value
+        text = line.outcome.headline or line.outcome.state.value
         return Text(symbol, style=style), Text(text, style=style, overflow="ellipsis", no_wrap=True)

@@ -30,7 +30,7 @@ class Plain(Progress):
     def show_done(self, outcome: HostOutcome) -> None:
         if outcome.state in (HostState.OK, HostState.CHANGED):
             return  # the report says it, too
-        self._line(f"{outcome.host}: {outcome.state}: {outcome.step or ''}: {outcome.reason or ''}")
+        self._line(f"{outcome.host}: {outcome.state}: {outcome.step or ''}: {outcome.headline}")
 
     def show_note(self, text: str) -> None:
         self._line(text)
