@@ -102,6 +102,7 @@ class LocalHost(Host):
                 timeout=timeout,
                 check=False,
                 env={**os.environ, "LC_ALL": "C"},
+                start_new_session=True,  # ctrl-C in the terminal must not end a command that cleans up
             )
         except FileNotFoundError as error:
             raise HostError(f"{argv[0]} is not installed") from error

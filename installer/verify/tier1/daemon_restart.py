@@ -22,7 +22,7 @@ _COUNT = "i=0; while :; do i=$((i+1)); echo $i; usleep 5000 2>/dev/null || sleep
     tier=1,
     title="Restarts under running containers without their noticing",
     proves="after systemctl restart: same container, same process, no log line lost, exec works",
-    fix="KillMode, the shims' parent and the reopening of log pipes decide this: journalctl -u pycri -u pycri-io",
+    fix="KillMode, the shims' parent and the reopened log pipes decide this: journalctl -u pycri -u pycri-io",
     disruptive=True,
 )
 def daemon_restart(ctx: Context) -> str:
