@@ -1,0 +1,7 @@
+"""``python -m pycri``."""
+
+import sys
+
+from pycri.cli import main
+
+sys.exit(main())

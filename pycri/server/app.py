@@ -1,0 +1,233 @@
+"""The control process: everything is made and wired here, and nowhere else."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import logging
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import grpc
+
+from pycri import cgroups, errors
+from pycri.attempts import Attempts, Locks
+from pycri.cni import Network
+from pycri.config import MAX_MESSAGE_BYTES, Config
+from pycri.container.create import CreateContainer
+from pycri.container.events import ContainerEvents
+from pycri.container.exec import Attach, Exec, ExecSync, ReopenContainerLog
+from pycri.container.exit import ContainerExit
+from pycri.container.list import ListContainers
+from pycri.container.remove import RemoveContainer
+from pycri.container.start import StartContainer
+from pycri.container.status import ContainerStatus
+from pycri.container.stop import StopContainer
+from pycri.container.update import UpdateContainerResources
+from pycri.containerd import Containerd
+from pycri.handlers import Handlers
+from pycri.images import ImageService
+from pycri.io.client import DataPlaneClient
+from pycri.io.notify import notify
+from pycri.monitor import Exit, Monitor
+from pycri.publisher import Publisher
+from pycri.recover import Recovery, TaskSync
+from pycri.sandbox.events import SandboxEvents
+from pycri.sandbox.exit import SandboxExit
+from pycri.sandbox.list import ListPodSandbox
+from pycri.sandbox.pause import Pause
+from pycri.sandbox.port_forward import PortForward
+from pycri.sandbox.remove import RemovePodSandbox
+from pycri.sandbox.run import RunPodSandbox
+from pycri.sandbox.status import PodSandboxStatus
+from pycri.sandbox.stop import StopPodSandbox
+from pycri.server import image_service, runtime_service
+from pycri.server.builtin_cri import refuse_builtin_cri
+from pycri.server.node import RuntimeConfig, Status
+from pycri.server.rpc import service_handlers
+from pycri.server.runtime_service import RuntimeVerbs
+from pycri.store import Store
+from pycri.store.database import Database
+
+log = logging.getLogger(__name__)
+
+_SERVER_OPTIONS = (
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.so_reuseport", 0),
+)
+
+
+async def main(config: Config) -> None:
+    """Serve until SIGTERM or SIGINT, then finish what is in flight, for ``server.drain_timeout`` seconds."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    _watch_children_without_threads()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    starting = asyncio.create_task(stop.wait())
+    notify("STATUS=waiting for containerd and pycri-io")
+    async with AsyncExitStack() as stack:
+        serving = asyncio.ensure_future(stack.enter_async_context(serve(config)))
+        await asyncio.wait((serving, starting), return_when=asyncio.FIRST_COMPLETED)
+        if not serving.done():
+            serving.cancel()
+            await asyncio.wait((serving,))
+            return
+        serving.result()
+        notify("READY=1\nSTATUS=serving " + config.server.socket)
+        await starting
+        notify("STOPPING=1\nSTATUS=finishing requests")
+
+
+@asynccontextmanager
+async def serve(config: Config) -> AsyncIterator[None]:
+    """The daemon without its signals: serves while the block runs.
+
+    Raises FailedPrecondition: containerd's own CRI plugin is enabled (see builtin_cri.py).
+    """
+    for directory, mode in ((config.root, 0o700), (config.run, 0o755)):
+        Path(directory).mkdir(mode=mode, parents=True, exist_ok=True)
+    async with AsyncExitStack() as stack:
+        containerd = await stack.enter_async_context(
+            Containerd(config.containerd.address, config.containerd.namespace)
+        )
+        io = await stack.enter_async_context(DataPlaneClient(config.io_socket))
+        await _wait_for(containerd)
+        await refuse_builtin_cri(config, containerd)
+        store = Store(Database(config.database))
+        stack.push_async_callback(store.close)
+        images = ImageService(
+            containerd, snapshotter=config.containerd.snapshotter, **dataclasses.asdict(config.images)
+        )
+        await images.start()
+        stack.push_async_callback(images.close)
+        attempts = Attempts()
+        server = grpc.aio.server(options=_SERVER_OPTIONS)
+        await _wire(config, containerd, io, store, images, attempts, server, stack)
+        _listen(server, Path(config.server.socket))
+        await server.start()
+        log.info("pycri serves the CRI on %s", config.server.socket)
+        try:
+            yield
+        finally:
+            await server.stop(config.server.drain_timeout)
+            late = await attempts.drain(config.server.drain_timeout)
+            if late:
+                log.warning("%d requests did not finish in time; the next start undoes them", late)
+
+
+async def _wire(
+    config: Config,
+    containerd: Containerd,
+    io: DataPlaneClient,
+    store: Store,
+    images: ImageService,
+    attempts: Attempts,
+    server: grpc.aio.Server,
+    stack: AsyncExitStack,
+) -> None:
+    """Make every part, recover, follow events, and give the server its handlers."""
+    driver = cgroups.driver(config.cgroups.driver)
+    handlers = Handlers(config, driver)
+    network = Network(config.cni)
+    locks = Locks()
+    publisher = Publisher()
+    sandbox_events = SandboxEvents(store, publisher)
+    container_events = ContainerEvents(store, sandbox_events)
+    pause = Pause(config, containerd, images)
+    container_exit = ContainerExit(store, containerd, io, container_events, locks)
+    sandbox_exit = SandboxExit(store, pause, sandbox_events)
+
+    async def on_exit(container_id: str, ended: Exit) -> None:
+        if (container := store.containers.find(container_id)) is not None:
+            await container_exit(container, ended)
+        elif (sandbox := store.sandboxes.find(container_id)) is not None:
+            await sandbox_exit(sandbox, ended)
+
+    await Recovery(config, store, containerd, network, pause, io)()
+    monitor = Monitor(containerd, on_exit, TaskSync(store, container_exit, sandbox_exit), container_exit.oom)
+    following = asyncio.create_task(monitor.run())
+    stack.push_async_callback(_end, following)
+    await monitor.wait_live()
+
+    stop_container = StopContainer(store, containerd, container_exit)
+    remove_container = RemoveContainer(
+        config, store, containerd, io, stop_container, container_events, attempts, locks
+    )
+    stop_sandbox = StopPodSandbox(config, store, network, pause, stop_container, sandbox_events, attempts)
+    verbs = RuntimeVerbs(
+        status=Status(config, monitor, network, handlers),
+        runtime_config=RuntimeConfig(driver),
+        run_pod_sandbox=RunPodSandbox(
+            config, driver, store, network, handlers, pause, sandbox_events, attempts
+        ),
+        stop_pod_sandbox=stop_sandbox,
+        remove_pod_sandbox=RemovePodSandbox(
+            config, store, stop_sandbox, remove_container, sandbox_events, attempts
+        ),
+        pod_sandbox_status=PodSandboxStatus(config, store, containerd, handlers),
+        list_pod_sandbox=ListPodSandbox(store),
+        port_forward=PortForward(store, io),
+        create_container=CreateContainer(
+            config, driver, store, containerd, images, handlers, container_events, attempts
+        ),
+        start_container=StartContainer(config, store, containerd, io, container_events, attempts, locks),
+        stop_container=stop_container,
+        remove_container=remove_container,
+        container_status=ContainerStatus(config, store, containerd, handlers),
+        list_containers=ListContainers(store),
+        update_container_resources=UpdateContainerResources(store, containerd, locks),
+        exec_sync=ExecSync(store, io),
+        exec=Exec(store, io),
+        attach=Attach(store, io),
+        reopen_container_log=ReopenContainerLog(store, io),
+    )
+    server.add_generic_rpc_handlers(
+        (
+            *service_handlers("RuntimeService", runtime_service.tables(verbs)),
+            *service_handlers("ImageService", image_service.tables(images)),
+        )
+    )
+
+
+async def _wait_for(containerd: Containerd) -> None:
+    """containerd may start after us, or be restarting: there is nothing to serve until it answers."""
+    while not await _is_ready(containerd, 30.0):
+        pass
+
+
+async def _is_ready(containerd: Containerd, timeout: float) -> bool:
+    try:
+        await containerd.wait_ready(timeout)
+    except errors.Unavailable as error:
+        log.warning("waiting: %s", error)
+        return False
+    return True
+
+
+def _listen(server: grpc.aio.Server, path: Path) -> None:
+    path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    # gRPC binds in this call: at no moment may anybody but root connect
+    before = os.umask(0o117)
+    try:
+        server.add_insecure_port(f"unix:{path}")
+    finally:
+        os.umask(before)
+
+
+def _watch_children_without_threads() -> None:
+    """Before Python 3.12 asyncio would start a thread for each CNI plugin; a pidfd needs none."""
+    if sys.version_info < (3, 12):
+        watcher = asyncio.PidfdChildWatcher()
+        watcher.attach_loop(asyncio.get_running_loop())
+        asyncio.set_child_watcher(watcher)
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait((task,))

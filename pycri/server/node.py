@@ -1,0 +1,95 @@
+"""Version, Status, RuntimeConfig, UpdateRuntimeConfig: the node itself."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+
+from pycri._generated import cri_pb2 as cri
+from pycri.cni import Network
+from pycri.config import Config
+from pycri.handlers import Handlers
+from pycri.monitor import Monitor
+from pycri.version import __version__
+
+log = logging.getLogger(__name__)
+
+_KUBELET_API_VERSION = "0.1.0"
+
+
+class Version:
+    """The verb; ``api`` is the package it was called under."""
+
+    def __init__(self, api: str) -> None:
+        self._api = api
+
+    async def __call__(self, _: cri.VersionRequest) -> cri.VersionResponse:
+        return cri.VersionResponse(
+            version=_KUBELET_API_VERSION,
+            runtime_name="pycri",
+            runtime_version=__version__,
+            runtime_api_version=self._api,
+        )
+
+
+class Status:
+    """The verb. Conditions say why, for whoever reads ``kubectl describe node``."""
+
+    def __init__(self, config: Config, monitor: Monitor, network: Network, handlers: Handlers) -> None:
+        self._config = config
+        self._monitor = monitor
+        self._network = network
+        self._handlers = handlers
+
+    async def __call__(self, request: cri.StatusRequest) -> cri.StatusResponse:
+        runtime_problem = self._monitor.problem
+        network_problem = await self._network.problem()
+        response = cri.StatusResponse(
+            status=cri.RuntimeStatus(
+                conditions=[
+                    _condition("RuntimeReady", "ContainerdUnavailable", runtime_problem),
+                    _condition("NetworkReady", "NetworkPluginNotReady", network_problem),
+                ]
+            ),
+            runtime_handlers=self._runtime_handlers(),
+            features=cri.RuntimeFeatures(supplemental_groups_policy=True),
+        )
+        if request.verbose:
+            response.info["config"] = json.dumps(dataclasses.asdict(self._config))
+            if not network_problem:
+                response.info["cniconfig"] = self._network.current().dump()
+        return response
+
+    def _runtime_handlers(self) -> list[cri.RuntimeHandler]:
+        found = []
+        for handler in self._handlers:
+            features = cri.RuntimeHandlerFeatures(recursive_read_only_mounts=handler.recursive_read_only)
+            found.append(cri.RuntimeHandler(name=handler.name, features=features))
+            if handler.name == self._handlers.default:
+                found.append(cri.RuntimeHandler(name="", features=features))  # the default has no name (CRI)
+        return found
+
+
+class RuntimeConfig:
+    """The verb: the cgroup driver, so that the kubelet need not be told."""
+
+    def __init__(self, cgroup_driver: str) -> None:
+        self._driver = cri.SYSTEMD if cgroup_driver == "systemd" else cri.CGROUPFS
+
+    async def __call__(self, _: cri.RuntimeConfigRequest) -> cri.RuntimeConfigResponse:
+        return cri.RuntimeConfigResponse(linux=cri.LinuxRuntimeConfiguration(cgroup_driver=self._driver))
+
+
+class UpdateRuntimeConfig:
+    """The verb. The pod CIDR is the CNI configuration's business; it is only noted."""
+
+    async def __call__(self, request: cri.UpdateRuntimeConfigRequest) -> cri.UpdateRuntimeConfigResponse:
+        log.info("the node's pod CIDR is %s", request.runtime_config.network_config.pod_cidr or "not set")
+        return cri.UpdateRuntimeConfigResponse()
+
+
+def _condition(kind: str, reason: str, problem: str) -> cri.RuntimeCondition:
+    if problem:
+        return cri.RuntimeCondition(type=kind, status=False, reason=reason, message=problem)
+    return cri.RuntimeCondition(type=kind, status=True)
