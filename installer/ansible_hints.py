@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-# (what the failure says, what to do), with the pattern's groups. The first match counts; case does not matter.
+# (what the failure says, what to do), with the pattern's groups. The first match counts; case does not
+# matter.
 _HINTS: Final = (
     (
         r"could not get lock|dpkg frontend lock|unable to lock the admin|rpm\.lock",

@@ -15,6 +15,7 @@ from installer.errors import ConnectError
 from installer.ssh.become import privileged
 from installer.ssh.known_hosts import PinOnFirstContact, changed_key, host_key_name
 from installer.ssh.openssh import ResolvedHost, resolve
+from installer.ssh.proxy import Proxy
 from installer.ssh.settings import ConnectionSettings
 
 CONNECT_TIMEOUT = 10.0  # seconds, for TCP, for the banner and for authentication each
@@ -31,13 +32,19 @@ class Connection:
     """An open SSH session. Use as a context manager, or close it."""
 
     def __init__(
-        self, host: str, settings: ConnectionSettings, resolved: ResolvedHost, client: paramiko.SSHClient
+        self,
+        host: str,
+        settings: ConnectionSettings,
+        resolved: ResolvedHost,
+        client: paramiko.SSHClient,
+        proxy: Proxy | None = None,
     ) -> None:
         self.host = host
         self.resolved = resolved
         self.newly_pinned: str | None = None  # the host key's fingerprint, when this was the first contact
         self._settings = settings
         self._client = client
+        self._proxy = proxy
 
     def __enter__(self) -> Connection:
         return self
@@ -49,6 +56,8 @@ class Connection:
 
     def close(self) -> None:
         self._client.close()
+        if self._proxy is not None:
+            self._proxy.close()
 
     @property
     def transport(self) -> paramiko.Transport:
@@ -115,31 +124,36 @@ def connect(host: str, settings: ConnectionSettings, known_hosts_file: Path, con
     client.set_missing_host_key_policy(policy)
     if known_hosts_file.exists():
         client.load_system_host_keys(str(known_hosts_file))
-    proxy = paramiko.ProxyCommand(_expand(resolved)) if resolved.proxy_command else None
+    proxy = Proxy(_expand(resolved)) if resolved.proxy_command else None
     try:
         client.connect(
             resolved.known_as,
             resolved.known_port,
             username=resolved.user,
             password=settings.password,
-            key_filename=[str(path) for path in resolved.identity_files] or None,
+            key_filename=[str(path) for path in resolved.identity_files] or None,  # type: ignore[arg-type]
             look_for_keys=False,
             allow_agent=resolved.agent and not resolved.identities_only,
-            sock=proxy or socket.create_connection((resolved.address, resolved.port), CONNECT_TIMEOUT),
+            sock=proxy.socket if proxy else _dial(resolved),
             timeout=CONNECT_TIMEOUT,
             banner_timeout=CONNECT_TIMEOUT,
             auth_timeout=CONNECT_TIMEOUT,
         )
     except BaseException as error:
         client.close()
+        complaint = proxy.complaint() if proxy else ""
         if proxy is not None:
             proxy.close()
         if isinstance(error, OSError | EOFError | paramiko.SSHException | ConnectError):
-            raise _explain(host, error, settings, resolved, known_hosts_file) from error
+            raise _explain(host, error, settings, resolved, known_hosts_file, complaint) from error
         raise
-    connection = Connection(host, settings, resolved, client)
+    connection = Connection(host, settings, resolved, client, proxy)
     connection.newly_pinned = policy.pinned
     return connection
+
+
+def _dial(resolved: ResolvedHost) -> socket.socket:
+    return socket.create_connection((resolved.address, resolved.port), CONNECT_TIMEOUT)
 
 
 def _expand(resolved: ResolvedHost) -> str:
@@ -178,6 +192,7 @@ def _explain(
     settings: ConnectionSettings,
     resolved: ResolvedHost,
     known_hosts_file: Path,
+    complaint: str,
 ) -> ConnectError:
     """Why a connection failed, in the user's terms."""
     where = f"{resolved.address} port {resolved.port}"
@@ -199,7 +214,7 @@ def _explain(
         reason = f"no answer from {where} within {CONNECT_TIMEOUT:.0f} s"
         fix = "is the host up, the address right, and the port open in every firewall between?"
     elif resolved.proxy_command:
-        reason = f"the way through the bastion failed: {error or 'it closed the connection'}"
+        reason = f"the way through the bastion failed: {complaint or error or 'it closed the connection'}"
         fix = f"try it by hand: {resolved.proxy_command}"
     else:
         reason, fix = f"{where}: {error or type(error).__name__}", "try it by hand with ssh -v"
