@@ -82,9 +82,10 @@ def fetch(
     """
     with cache.locked(cache_dir, "wheels"):
         missing = [wheel for wheel in wheels if not cache.is_good(_path(cache_dir, wheel), wheel.sha256)]
-        for done, wheel in enumerate(missing):
-            progress(wheel.file, done, len(missing))
-            _get(wheel, python, cache_dir, wheelhouse)
+        if missing:
+            progress(f"wheels for Python {python}", 0, len(missing))
+            _get(missing, python, cache_dir, wheelhouse)
+            progress(f"wheels for Python {python}", len(missing), len(missing))
     return tuple(_path(cache_dir, wheel) for wheel in wheels)
 
 
@@ -92,37 +93,41 @@ def _path(cache_dir: Path, wheel: Wheel) -> Path:
     return cache.entry(cache_dir, wheel.sha256, wheel.file)
 
 
-def _get(wheel: Wheel, python: str, cache_dir: Path, wheelhouse: Path | None) -> None:
-    target = _path(cache_dir, wheel)
-    with tempfile.TemporaryDirectory(dir=cache_dir) as work:
-        if wheelhouse is not None and (wheelhouse / wheel.file).is_file():
-            shutil.copyfile(wheelhouse / wheel.file, Path(work) / wheel.file)
-        else:
-            _pip_download(wheel, python, Path(work))
-        part = Path(work) / wheel.file
-        actual = cache.sha256_of(part) if part.exists() else "nothing"
-        if actual != wheel.sha256:
-            raise ArtifactError(
-                f"{wheel.file}: wrong checksum: expected sha256 {wheel.sha256}, got {actual}",
-                fix="use an index, or a wheelhouse, with the unchanged release",
-            )
-        cache.publish(part, target)
+def _get(missing: list[Wheel], python: str, cache_dir: Path, wheelhouse: Path | None) -> None:
+    with tempfile.TemporaryDirectory(dir=cache_dir) as directory:
+        work = Path(directory)
+        for wheel in missing:
+            if wheelhouse is not None and (wheelhouse / wheel.file).is_file():
+                shutil.copyfile(wheelhouse / wheel.file, work / wheel.file)
+        elsewhere = [wheel for wheel in missing if not (work / wheel.file).exists()]
+        if elsewhere:
+            _pip_download(elsewhere, python, work)
+        for wheel in missing:
+            part = work / wheel.file
+            actual = cache.sha256_of(part) if part.exists() else "nothing"
+            if actual != wheel.sha256:
+                raise ArtifactError(
+                    f"{wheel.file}: wrong checksum: expected sha256 {wheel.sha256}, got {actual}",
+                    fix="use an index, or a wheelhouse, with the unchanged release",
+                )
+            cache.publish(part, _path(cache_dir, wheel))
 
 
-def _pip_download(wheel: Wheel, python: str, work: Path) -> None:
-    name, version, _, _, platform = wheel.tags
+def _pip_download(missing: list[Wheel], python: str, work: Path) -> None:
     requirements = work / "requirements.txt"
-    requirements.write_text(f"{name}=={version} --hash=sha256:{wheel.sha256}\n")
+    lines = [f"{wheel.tags[0]}=={wheel.tags[1]} --hash=sha256:{wheel.sha256}\n" for wheel in missing]
+    requirements.write_text("".join(lines))
+    platforms = sorted({tag for wheel in missing for tag in wheel.tags[4].split(".")})
     argv = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-input"]
     argv += ["--require-hashes", "--no-deps", "--only-binary=:all:", "--dest", str(work)]
     argv += ["--implementation", "cp", "--python-version", python]
     argv += [f"--abi={abi}" for abi in (f"cp{python.replace('.', '')}", "abi3", "none")]
-    argv += [f"--platform={tag}" for tag in platform.split(".")]
+    argv += [f"--platform={tag}" for tag in platforms]
     done = subprocess.run([*argv, "-r", str(requirements)], capture_output=True, text=True, check=False)
     if done.returncode != 0:
         errors = re.findall(r"^ERROR: (.*)$", done.stderr, re.MULTILINE) or [done.stderr.strip()[-500:]]
         raise ArtifactError(
-            f"pip could not get {wheel.file}: {' '.join(errors)}",
+            f"pip could not get {', '.join(wheel.file for wheel in missing)}: {' '.join(errors)}",
             fix="check pip's index, proxy and network; or put the wheel into wheels/ of artifact_directory",
         )
 

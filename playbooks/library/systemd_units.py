@@ -20,6 +20,13 @@ options:
     description: Restart them, whatever their state.
     type: bool
     default: false
+  watch:
+    description:
+      - Files that the units read when they start. A unit that has run since before one of them changed is
+        restarted. Handlers do that too, but a run that was killed between change and handler forgets it.
+    type: list
+    elements: path
+    default: []
 author: nodestrap
 """
 
@@ -27,6 +34,7 @@ EXAMPLES = r"""
 - name: Service
   systemd_units:
     names: [containerd.service]
+    watch: [/etc/containerd/config.toml]
 """
 
 RETURN = r"""
@@ -37,9 +45,15 @@ changes:
   returned: always
 """
 
+import os
+import time
+
 from ansible.module_utils.basic import AnsibleModule
 
-PROPERTIES = "Id,LoadState,ActiveState,SubState,Result,UnitFileState,NeedDaemonReload"
+PROPERTIES = (
+    "LoadState,ActiveState,SubState,Result,UnitFileState,NeedDaemonReload,ExecMainStartTimestampMonotonic"
+)
+RUNNING = ("active", "reloading")
 
 
 def show(module, names):
@@ -58,7 +72,7 @@ def systemctl(module, verb, names):
     states = show(module, names) if names else {}
     reports = []
     for name, unit in states.items():
-        if unit["ActiveState"] not in ("active", "reloading"):
+        if unit["ActiveState"] not in RUNNING:
             reports.append(
                 "{} is {} ({}), result {}".format(name, unit["ActiveState"], unit["SubState"], unit["Result"])
             )
@@ -90,38 +104,53 @@ def journal(module, name):
     )
 
 
+def outdated(unit, paths):
+    """Whether the unit runs since before one of the files last changed."""
+    if unit["ActiveState"] not in RUNNING:
+        return False
+    running = time.monotonic() - int(unit.get("ExecMainStartTimestampMonotonic", "0")) / 1e6
+    changed = [time.time() - os.lstat(path).st_ctime for path in paths if os.path.lexists(path)]
+    return bool(changed) and min(changed) < running
+
+
+def converge(module, units, verb, stopped, disabled):
+    """Reload what systemd has read, if it is outdated; enable; start or restart."""
+    if any(unit["NeedDaemonReload"] == "yes" or unit["LoadState"] == "not-found" for unit in units.values()):
+        systemctl(module, "daemon-reload", [])
+    if disabled:
+        systemctl(module, "enable", disabled)
+    if stopped:
+        module.run_command(
+            ["systemctl", "reset-failed", *stopped]
+        )  # a start limit reached earlier is history
+        systemctl(module, verb, stopped)
+
+
 def main():
     module = AnsibleModule(
         argument_spec={
             "names": {"type": "list", "elements": "str", "required": True},
             "restart": {"type": "bool", "default": False},
+            "watch": {"type": "list", "elements": "path", "default": []},
         },
         supports_check_mode=True,
     )
-    names, restart = module.params["names"], module.params["restart"]
+    names = module.params["names"]
     units = show(module, names)
-    reload = any(
-        unit["NeedDaemonReload"] == "yes" or unit["LoadState"] == "not-found" for unit in units.values()
+    restart = module.params["restart"] or any(
+        outdated(unit, module.params["watch"]) for unit in units.values()
     )
     masked = [name for name in names if units[name]["LoadState"] == "masked"]
-    disabled = [name for name in names if units[name]["UnitFileState"] not in ("enabled", "static", "alias")]
-    stopped = [name for name in names if restart or units[name]["ActiveState"] not in ("active", "reloading")]
-    verb = "restart" if restart else "start"
-    changes = [f"{verb} {name}" for name in stopped] + [f"enable {name}" for name in disabled]
     if masked:
         module.fail_json(
-            msg=f"{masked} masked: somebody wants them off. `systemctl unmask` them, or take the host out."
+            msg=f"masked, so somebody wants them off: {', '.join(masked)}. Unmask them or leave the host out."
         )
+    disabled = [name for name in names if units[name]["UnitFileState"] not in ("enabled", "static", "alias")]
+    stopped = [name for name in names if restart or units[name]["ActiveState"] not in RUNNING]
+    verb = "restart" if restart else "start"
+    changes = [f"{verb} {name}" for name in stopped] + [f"enable {name}" for name in disabled]
     if not module.check_mode:
-        if reload:
-            systemctl(module, "daemon-reload", [])
-        if disabled:
-            systemctl(module, "enable", disabled)
-        if stopped:
-            module.run_command(
-                ["systemctl", "reset-failed", *stopped]
-            )  # a start limit reached earlier is history
-            systemctl(module, verb, stopped)
+        converge(module, units, verb, stopped, disabled)
     diff = {"before": "", "after": "".join(change + "\n" for change in changes)}
     module.exit_json(changed=bool(changes), changes=changes, diff=diff)
 
