@@ -33,8 +33,8 @@ class Publisher:
             else:
                 queue.put_nowait(event)
 
-    async def subscribe(self) -> AsyncIterator[cri.ContainerEventResponse]:
-        """Events from now on; ends when the reader has fallen too far behind."""
+    async def stream(self, _: cri.GetEventsRequest) -> AsyncIterator[cri.ContainerEventResponse]:
+        """The verb GetContainerEvents: events from now on; ends when the reader has fallen too far behind."""
         queue: asyncio.Queue[cri.ContainerEventResponse | None] = asyncio.Queue()
         self._queues.add(queue)
         try:

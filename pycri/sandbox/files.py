@@ -54,6 +54,8 @@ def create(config: Config, sandbox_id: str, pod: cri.PodSandboxConfig) -> None:
     files = paths(config, sandbox_id, pod)
     directory = Path(files.hosts).parent
     directory.mkdir(mode=0o700, parents=True)
+    if pod.log_directory.startswith("/"):
+        Path(pod.log_directory).mkdir(mode=0o755, parents=True, exist_ok=True)
     Path(files.hostname).write_text(hostname(pod) + "\n")
     Path(files.hosts).write_text(_read("/etc/hosts") or _DEFAULT_HOSTS)
     Path(files.resolv_conf).write_text(_resolv_conf(pod.dns_config) or _read("/etc/resolv.conf"))

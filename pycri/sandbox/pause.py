@@ -13,7 +13,7 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 from pycri import errors, labels
 from pycri._generated.containerd_containers_pb2 import Container
 from pycri._generated.containerd_types_pb2 import Sandbox
-from pycri.attempts import ignore_missing
+from pycri.attempts import Attempts, ignore_missing, together
 from pycri.config import Config
 from pycri.containerd import Containerd
 from pycri.containerd.anys import SPEC_TYPE_URL, pack_json
@@ -40,7 +40,10 @@ class SandboxImage(Protocol):
 class Pause:
     """Steps of one pause container's life, in order; each registers its undo."""
 
-    def __init__(self, config: Config, containerd: Containerd, images: SandboxImage) -> None:
+    def __init__(
+        self, config: Config, containerd: Containerd, images: SandboxImage, attempts: Attempts
+    ) -> None:
+        self._attempts = attempts
         self._config = config
         self._containerd = containerd
         self._images = images
@@ -87,6 +90,11 @@ class Pause:
 
     async def kill(self, sandbox_id: str) -> None:
         """End the task and delete it; one that is not there is fine. Its shim ends with it."""
+        await self.end(sandbox_id)
+        await self.delete_task(sandbox_id)
+
+    async def end(self, sandbox_id: str) -> None:
+        """SIGKILL, and wait until no process is left."""
         try:
             waiting = asyncio.ensure_future(self._containerd.tasks.wait(sandbox_id))
             try:
@@ -103,10 +111,17 @@ class Pause:
             raise errors.DeadlineExceeded(
                 f"the pause process of {sandbox_id} did not end within {_KILL_TIMEOUT:g} s of SIGKILL"
             ) from None
-        await self.delete_task(sandbox_id)
 
     async def delete_task(self, sandbox_id: str) -> None:
-        await ignore_missing(self._containerd.tasks.delete(sandbox_id))
+        """Once at a time: the shim ends with the first call, and would cut a second one off."""
+        await self._attempts.join(
+            ("delete task", sandbox_id), lambda: ignore_missing(self._containerd.tasks.delete(sandbox_id))
+        )
+
+    async def clear(self, sandbox_id: str) -> None:
+        """Everything of an ended pause container that containerd keeps."""
+        await self.delete_task(sandbox_id)
+        await together(self.remove_record(sandbox_id), self.remove_snapshot(sandbox_id))
 
     async def remove_record(self, sandbox_id: str) -> None:
         """containerd's record, and its sandbox store's where there is one."""

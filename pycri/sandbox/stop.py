@@ -53,13 +53,12 @@ class StopPodSandbox:
         record = self._store.sandboxes.get(sandbox_id)
         members = self._store.containers.of_sandbox(sandbox_id)
         await together(*(self._stop_container.stop(member, 0) for member in members))
-        await self._pause.kill(sandbox_id)
+        await self._pause.end(sandbox_id)
         # Not before nothing uses the address any more: DEL gives it to the next pod.
         await together(
             self._release_network(record),
             asyncio.to_thread(files.remove_shm, self._config, sandbox_id),
-            self._pause.remove_record(sandbox_id),
-            self._pause.remove_snapshot(sandbox_id),
+            self._pause.clear(sandbox_id),
         )
         if record.netns:
             netns.remove(record.netns)

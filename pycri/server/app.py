@@ -25,6 +25,7 @@ from pycri.container.exit import ContainerExit
 from pycri.container.list import ListContainers
 from pycri.container.remove import RemoveContainer
 from pycri.container.start import StartContainer
+from pycri.container.stats import ContainerStats
 from pycri.container.status import ContainerStatus
 from pycri.container.stop import StopContainer
 from pycri.container.update import UpdateContainerResources
@@ -43,6 +44,7 @@ from pycri.sandbox.pause import Pause
 from pycri.sandbox.port_forward import PortForward
 from pycri.sandbox.remove import RemovePodSandbox
 from pycri.sandbox.run import RunPodSandbox
+from pycri.sandbox.stats import PodSandboxStats
 from pycri.sandbox.status import PodSandboxStatus
 from pycri.sandbox.stop import StopPodSandbox
 from pycri.server import image_service, runtime_service
@@ -50,6 +52,7 @@ from pycri.server.builtin_cri import refuse_builtin_cri
 from pycri.server.node import RuntimeConfig, Status
 from pycri.server.rpc import service_handlers
 from pycri.server.runtime_service import RuntimeVerbs
+from pycri.stats.collector import Collector
 from pycri.store import Store
 from pycri.store.database import Database
 
@@ -139,7 +142,7 @@ async def _wire(
     publisher = Publisher()
     sandbox_events = SandboxEvents(store, publisher)
     container_events = ContainerEvents(store, sandbox_events)
-    pause = Pause(config, containerd, images)
+    pause = Pause(config, containerd, images, attempts)
     container_exit = ContainerExit(store, containerd, io, container_events, locks)
     sandbox_exit = SandboxExit(store, pause, sandbox_events)
 
@@ -160,6 +163,7 @@ async def _wire(
         config, store, containerd, io, stop_container, container_events, attempts, locks
     )
     stop_sandbox = StopPodSandbox(config, store, network, pause, stop_container, sandbox_events, attempts)
+    collector = Collector(config, store, containerd, images.filesystem_mountpoint)
     verbs = RuntimeVerbs(
         status=Status(config, monitor, network, handlers),
         runtime_config=RuntimeConfig(driver),
@@ -186,6 +190,9 @@ async def _wire(
         exec=Exec(store, io),
         attach=Attach(store, io),
         reopen_container_log=ReopenContainerLog(store, io),
+        container_stats=ContainerStats(store, collector),
+        pod_sandbox_stats=PodSandboxStats(store, collector),
+        events=publisher,
     )
     server.add_generic_rpc_handlers(
         (

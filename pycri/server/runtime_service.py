@@ -11,13 +11,16 @@ from pycri.container.exec import Attach, Exec, ExecSync, ReopenContainerLog
 from pycri.container.list import ListContainers
 from pycri.container.remove import RemoveContainer
 from pycri.container.start import StartContainer
+from pycri.container.stats import ContainerStats
 from pycri.container.status import ContainerStatus
 from pycri.container.stop import StopContainer
 from pycri.container.update import UpdateContainerResources
+from pycri.publisher import Publisher
 from pycri.sandbox.list import ListPodSandbox
 from pycri.sandbox.port_forward import PortForward
 from pycri.sandbox.remove import RemovePodSandbox
 from pycri.sandbox.run import RunPodSandbox
+from pycri.sandbox.stats import PodSandboxStats
 from pycri.sandbox.status import PodSandboxStatus
 from pycri.sandbox.stop import StopPodSandbox
 from pycri.server.node import RuntimeConfig, Status, UpdateRuntimeConfig, Version
@@ -47,6 +50,9 @@ class RuntimeVerbs:
     exec: Exec
     attach: Attach
     reopen_container_log: ReopenContainerLog
+    container_stats: ContainerStats
+    pod_sandbox_stats: PodSandboxStats
+    events: Publisher
 
 
 def tables(verbs: RuntimeVerbs) -> dict[str, Mapping[str, Any]]:
@@ -77,4 +83,13 @@ def _table(verbs: RuntimeVerbs, api: str) -> Mapping[str, Any]:
         "Exec": verbs.exec,
         "Attach": verbs.attach,
         "ReopenContainerLog": verbs.reopen_container_log,
+        "ContainerStats": verbs.container_stats.one,
+        "ListContainerStats": verbs.container_stats.list,
+        "StreamContainerStats": verbs.container_stats.stream,
+        "PodSandboxStats": verbs.pod_sandbox_stats.one,
+        "ListPodSandboxStats": verbs.pod_sandbox_stats.list,
+        "StreamPodSandboxStats": verbs.pod_sandbox_stats.stream,
+        "StreamPodSandboxes": verbs.list_pod_sandbox.stream,
+        "StreamContainers": verbs.list_containers.stream,
+        "GetContainerEvents": verbs.events.stream,
     }

@@ -12,6 +12,7 @@ from typing import Generic
 from pycri import errors
 from pycri.store.records import ContainerRecord, Record
 
+_STREAM_BYTES = 1 << 20
 _FIELD_ONE = b"\x0a"  # field 1, length-delimited
 
 
@@ -79,6 +80,27 @@ class Index(Generic[Record]):
 
     def of_sandbox(self, sandbox_id: str) -> list[Record]:
         return [self._records[found] for found in sorted(self._ids_by_sandbox.get(sandbox_id, ()))]
+
+    def responses(
+        self,
+        record_id: str = "",
+        state: int | None = None,
+        sandbox_id: str = "",
+        labels: Mapping[str, str] | None = None,
+        at_most: int = _STREAM_BYTES,
+    ) -> Iterator[bytes]:
+        """As ``response``, in parts of about ``at_most`` bytes, for the CRI's streams of lists."""
+        part: list[bytes] = []
+        size = 0
+        for record in self.select(record_id, state, sandbox_id, labels):
+            entry = self._entries[record.id]
+            if part and size + len(entry) > at_most:
+                yield b"".join(part)
+                part, size = [], 0
+            part.append(entry)
+            size += len(entry)
+        if part:
+            yield b"".join(part)
 
     def response(
         self,
