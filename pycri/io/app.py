@@ -21,6 +21,8 @@ from pycri.io.notify import notify, take_stored_fds
 from pycri.io.rpc import MAX_MESSAGE_BYTES, server_handler
 from pycri.io.service import DataPlane
 from pycri.io.table import ContainerTable
+from pycri.streaming.handler import session_handler
+from pycri.streaming.server import StreamingServer
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +61,10 @@ async def serve(config: Config) -> AsyncIterator[None]:
         execs = ExecRunner(containerd.tasks, run / "exec")
         stack.push_async_callback(execs.close, _GRACE_SECONDS)
         leftovers = execs.recover()
-        server = _server(DataPlane(containers, execs), Path(config.io_socket))
+        streaming = StreamingServer(session_handler(containers, execs, containerd.tasks))
+        await streaming.start(config.streaming.address, config.streaming.port)
+        stack.push_async_callback(streaming.stop)
+        server = _server(DataPlane(containers, execs, streaming.prepare), Path(config.io_socket))
         await server.start()
         stack.push_async_callback(server.stop, _GRACE_SECONDS)
         log.info(

@@ -60,6 +60,11 @@ class ContainerStreams:
     def ended(self) -> bool:
         return self._all_ended.is_set()
 
+    @property
+    def outputs_ended(self) -> bool:
+        """Whether every output is at its end; also during the last one's own end event."""
+        return all(pump.ended for pump in self._pumps.values())
+
     def restart_ended(self) -> None:
         """Opens streams again that have ended: the task whose create failed is tried once more."""
         if self.ended:
@@ -170,7 +175,7 @@ class ContainerStreams:
         notify.forget_fds(self._stored_name(name))
         for subscriber in tuple(self._subscribers):
             subscriber(name, b"")
-        if all(pump.ended for pump in self._pumps.values()):
+        if self.outputs_ended:
             self._all_ended.set()
             if self._log is not None:
                 self._log.close()

@@ -6,12 +6,9 @@ import asyncio
 from dataclasses import dataclass
 
 from pycri.io.exec_process import ExecProcess, ExecRunner, kill_exec
-from pycri.io.pump import Pump
+from pycri.io.output import Output, drain
 
-# After the process has ended, what it wrote is still on its way through the shim. A child that it left in
-# the background may hold the pipe for ever, so silence ends the wait, and so does the limit.
-SILENCE_SECONDS = 1.0
-DRAIN_SECONDS = 5.0
+_KILL_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -31,16 +28,17 @@ async def exec_sync(
     loop = asyncio.get_running_loop()
     deadline = loop.time() + timeout if timeout > 0 else None
     async with runner.process(container_id, spec) as process:
-        outputs = {name: _Output(fd, max_output_bytes) for name, fd in process.readers.items()}
+        kept = {name: _Kept(max_output_bytes) for name in process.readers}
+        outputs = [Output(fd, kept[name].take) for name, fd in process.readers.items()]
         try:
             exit_code = await _exit_code(process, None if deadline is None else deadline - loop.time())
             if exit_code is not None:
-                await _drain(list(outputs.values()))
+                await drain(outputs)
         finally:
-            for output in outputs.values():
+            for output in outputs:
                 output.pump.stop()
-        kept = [bytes(outputs[name].kept) for name in ("stdout", "stderr")]
-        return ExecOutcome(kept[0], kept[1], exit_code or 0, exit_code is None)
+        stdout, stderr = bytes(kept["stdout"].data), bytes(kept["stderr"].data)
+        return ExecOutcome(stdout, stderr, exit_code or 0, exit_code is None)
 
 
 async def _exit_code(process: ExecProcess, limit: float | None) -> int | None:
@@ -51,39 +49,20 @@ async def _exit_code(process: ExecProcess, limit: float | None) -> int | None:
         if done:
             return waiting.result()
         await kill_exec(process.tasks, process.container_id, process.exec_id, process.pid)
-        await asyncio.wait({waiting}, timeout=DRAIN_SECONDS)
+        await asyncio.wait({waiting}, timeout=_KILL_SECONDS)
         return None
     finally:
         waiting.cancel()
 
 
-async def _drain(outputs: list[_Output]) -> None:
-    loop = asyncio.get_running_loop()
-    limit = loop.time() + DRAIN_SECONDS
-    ends = [asyncio.ensure_future(output.ended.wait()) for output in outputs]
-    try:
-        while loop.time() < limit:
-            seen = sum(output.seen for output in outputs)
-            _, missing = await asyncio.wait(ends, timeout=SILENCE_SECONDS)
-            if not missing or seen == sum(output.seen for output in outputs):
-                return
-    finally:
-        for end in ends:
-            end.cancel()
+class _Kept:
+    """The first ``limit`` bytes of a stream; the rest is read and dropped."""
 
-
-class _Output:
-    """One stream: the first ``limit`` bytes are kept, the rest is read and dropped."""
-
-    def __init__(self, fd: int, limit: int) -> None:
-        self.kept = bytearray()
-        self.seen = 0
-        self.ended = asyncio.Event()
+    def __init__(self, limit: int) -> None:
+        self.data = bytearray()
         self._limit = limit
-        self.pump = Pump(fd, self._take, self.ended.set)
 
-    def _take(self, chunk: bytes) -> None:
-        self.seen += len(chunk)
-        room = self._limit - len(self.kept)
+    def take(self, chunk: bytes) -> None:
+        room = self._limit - len(self.data)
         if room > 0:
-            self.kept += chunk[:room]
+            self.data += chunk[:room]

@@ -15,24 +15,30 @@ from pycri.io.exec_process import ExecRunner
 from pycri.io.exec_sync import exec_sync
 from pycri.io.record import StdioRecord
 from pycri.io.table import ContainerTable
+from pycri.streaming.sessions import AttachRequest, ExecRequest, PortForwardRequest, SessionRequest
 from pycri.version import __version__
 
 log = logging.getLogger(__name__)
 
 MAX_EXEC_OUTPUT_BYTES = 16 << 20
+FEATURES = ("logs", "exec-sync", "exec", "attach", "port-forward")
 
 
 class DataPlane:
     """What the control process may ask; ``guard`` puts a method on the wire."""
 
-    def __init__(self, containers: ContainerTable, execs: ExecRunner) -> None:
+    def __init__(
+        self, containers: ContainerTable, execs: ExecRunner, prepare: Callable[[SessionRequest], str]
+    ) -> None:
+        """``prepare`` registers a streaming session and gives its URL."""
         self._containers = containers
         self._execs = execs
+        self._prepare = prepare
 
     async def hello(self, request: pb.HelloRequest) -> pb.HelloResponse:
         if request.version != __version__:
             log.info("pycri is %s, pycri-io %s", request.version, __version__)
-        return pb.HelloResponse(version=__version__, features=["logs", "exec-sync"], pid=os.getpid())
+        return pb.HelloResponse(version=__version__, features=list(FEATURES), pid=os.getpid())
 
     async def open_container(self, request: pb.OpenContainerRequest) -> pb.OpenContainerResponse:
         streams = self._containers.open(
@@ -81,6 +87,35 @@ class DataPlane:
             exit_code=result.exit_code,
             timed_out=result.timed_out,
         )
+
+    async def prepare_exec(self, request: pb.PrepareExecRequest) -> pb.StreamUrl:
+        session = ExecRequest(
+            container_id=request.container_id,
+            process_spec=request.process_spec,
+            tty=request.tty,
+            stdin=request.stdin,
+            stdout=request.stdout,
+            stderr=request.stderr,
+        )
+        return pb.StreamUrl(url=self._prepare(session))
+
+    async def prepare_attach(self, request: pb.PrepareAttachRequest) -> pb.StreamUrl:
+        self._containers.get(request.container_id)
+        session = AttachRequest(
+            container_id=request.container_id,
+            tty=request.tty,
+            stdin=request.stdin,
+            stdout=request.stdout,
+            stderr=request.stderr,
+        )
+        return pb.StreamUrl(url=self._prepare(session))
+
+    async def prepare_port_forward(self, request: pb.PreparePortForwardRequest) -> pb.StreamUrl:
+        ports = tuple(request.ports)
+        if not all(0 < port < 1 << 16 for port in ports):
+            raise InvalidArgument(f"ports {list(ports)} must be from 1 to 65535")
+        session = PortForwardRequest(request.sandbox_id, request.netns_path, ports)
+        return pb.StreamUrl(url=self._prepare(session))
 
     async def list_containers(self, _: pb.ListContainersRequest) -> pb.ListContainersResponse:
         return pb.ListContainersResponse(ids=self._containers.ids())

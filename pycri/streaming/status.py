@@ -35,7 +35,7 @@ class Status:
         else:
             reason = "NonZeroExitCode"
             details = {"causes": [{"reason": "ExitCode", "message": str(self.exit_code)}]}
-        document = {
+        document: dict[str, object] = {
             "metadata": {},
             "status": "Failure",
             "message": self.message,

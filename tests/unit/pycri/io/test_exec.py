@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from pycri.errors import NotFound, Unavailable, Unknown
-from pycri.io import exec_sync as exec_sync_module
+from pycri.io import output
 from pycri.io.exec_process import ExecRunner
 from pycri.io.exec_sync import exec_sync
 from pycri.io.session_kill import kill_session
@@ -123,7 +123,7 @@ async def test_timeout_kills_and_deletes(tmp_path: Path) -> None:
 
 
 async def test_background_child_cannot_hang_the_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exec_sync_module, "SILENCE_SECONDS", 0.05)
+    monkeypatch.setattr(output, "SILENCE_SECONDS", 0.05)
     kept: list[int] = []
 
     def body(ends: dict[str, int]) -> int:
