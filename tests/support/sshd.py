@@ -97,7 +97,8 @@ class PrivateSshd:
             "UsePAM no",
             "MaxStartups 100",
             "Subsystem sftp internal-sftp",
-            *(f"SetEnv {name}={value}" for name, value in self._environment.items()),
+            # one line: of several, sshd takes the first
+            "SetEnv " + " ".join(f"{name}={value}" for name, value in self._environment.items()),
         ]
         config.write_text("\n".join(lines) + "\n")
         command = [_SSHD, "-D", "-e", "-f", str(config)]
