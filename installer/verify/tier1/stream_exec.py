@@ -14,7 +14,7 @@ _SIZE = 200_000
     "stream.exec",
     tier=1,
     title="Streams a command's input and output",
-    proves="Exec: a URL that upgrades to SPDY/3.1 and v4.channel.k8s.io; stdin to its end, exit code in Status",
+    proves="Exec: a URL that upgrades to SPDY/3.1 and v4.channel.k8s.io; stdin to its end; the exit code",
     fix="kubectl exec is this: see the streaming server's address and the daemon's log",
 )
 def stream_exec(ctx: Context) -> str:
