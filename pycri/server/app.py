@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import fcntl
 import logging
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 
 import grpc
@@ -18,6 +19,7 @@ from pycri import cgroups, errors
 from pycri.attempts import Attempts, Locks
 from pycri.cni import Network
 from pycri.config import MAX_MESSAGE_BYTES, Config
+from pycri.container.checkpoint import CheckpointContainer
 from pycri.container.create import CreateContainer
 from pycri.container.events import ContainerEvents
 from pycri.container.exec import Attach, Exec, ExecSync, ReopenContainerLog
@@ -40,6 +42,7 @@ from pycri.recover import Recovery, TaskSync
 from pycri.sandbox.events import SandboxEvents
 from pycri.sandbox.exit import SandboxExit
 from pycri.sandbox.list import ListPodSandbox
+from pycri.sandbox.metrics import PodSandboxMetrics
 from pycri.sandbox.pause import Pause
 from pycri.sandbox.port_forward import PortForward
 from pycri.sandbox.remove import RemovePodSandbox
@@ -47,6 +50,7 @@ from pycri.sandbox.run import RunPodSandbox
 from pycri.sandbox.stats import PodSandboxStats
 from pycri.sandbox.status import PodSandboxStatus
 from pycri.sandbox.stop import StopPodSandbox
+from pycri.sandbox.update import UpdatePodSandboxResources
 from pycri.server import image_service, runtime_service
 from pycri.server.builtin_cri import refuse_builtin_cri
 from pycri.server.node import RuntimeConfig, Status
@@ -96,6 +100,7 @@ async def serve(config: Config) -> AsyncIterator[None]:
     for directory, mode in ((config.root, 0o700), (config.run, 0o755)):
         Path(directory).mkdir(mode=mode, parents=True, exist_ok=True)
     async with AsyncExitStack() as stack:
+        stack.enter_context(_only_one(Path(config.root, "lock")))
         containerd = await stack.enter_async_context(
             Containerd(config.containerd.address, config.containerd.namespace)
         )
@@ -193,6 +198,9 @@ async def _wire(
         container_stats=ContainerStats(store, collector),
         pod_sandbox_stats=PodSandboxStats(store, collector),
         events=publisher,
+        pod_sandbox_metrics=PodSandboxMetrics(store, collector),
+        update_pod_sandbox_resources=UpdatePodSandboxResources(store),
+        checkpoint_container=CheckpointContainer(config),
     )
     server.add_generic_rpc_handlers(
         (
@@ -200,6 +208,17 @@ async def _wire(
             *service_handlers("ImageService", image_service.tables(images)),
         )
     )
+
+
+@contextmanager
+def _only_one(path: Path) -> Iterator[None]:
+    """Two processes on one database and socket would undo each other's work."""
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise errors.AlreadyExists(f"another pycri serves {path.parent}; stop it first") from None
+        yield
 
 
 async def _wait_for(containerd: Containerd) -> None:

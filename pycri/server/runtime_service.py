@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pycri.container.checkpoint import CheckpointContainer
 from pycri.container.create import CreateContainer
 from pycri.container.exec import Attach, Exec, ExecSync, ReopenContainerLog
 from pycri.container.list import ListContainers
@@ -17,12 +18,14 @@ from pycri.container.stop import StopContainer
 from pycri.container.update import UpdateContainerResources
 from pycri.publisher import Publisher
 from pycri.sandbox.list import ListPodSandbox
+from pycri.sandbox.metrics import PodSandboxMetrics
 from pycri.sandbox.port_forward import PortForward
 from pycri.sandbox.remove import RemovePodSandbox
 from pycri.sandbox.run import RunPodSandbox
 from pycri.sandbox.stats import PodSandboxStats
 from pycri.sandbox.status import PodSandboxStatus
 from pycri.sandbox.stop import StopPodSandbox
+from pycri.sandbox.update import UpdatePodSandboxResources
 from pycri.server.node import RuntimeConfig, Status, UpdateRuntimeConfig, Version
 from pycri.server.rpc import PACKAGES
 
@@ -53,6 +56,9 @@ class RuntimeVerbs:
     container_stats: ContainerStats
     pod_sandbox_stats: PodSandboxStats
     events: Publisher
+    pod_sandbox_metrics: PodSandboxMetrics
+    update_pod_sandbox_resources: UpdatePodSandboxResources
+    checkpoint_container: CheckpointContainer
 
 
 def tables(verbs: RuntimeVerbs) -> dict[str, Mapping[str, Any]]:
@@ -89,6 +95,11 @@ def _table(verbs: RuntimeVerbs, api: str) -> Mapping[str, Any]:
         "PodSandboxStats": verbs.pod_sandbox_stats.one,
         "ListPodSandboxStats": verbs.pod_sandbox_stats.list,
         "StreamPodSandboxStats": verbs.pod_sandbox_stats.stream,
+        "ListMetricDescriptors": verbs.pod_sandbox_metrics.descriptors,
+        "ListPodSandboxMetrics": verbs.pod_sandbox_metrics.list,
+        "StreamPodSandboxMetrics": verbs.pod_sandbox_metrics.stream,
+        "UpdatePodSandboxResources": verbs.update_pod_sandbox_resources,
+        "CheckpointContainer": verbs.checkpoint_container,
         "StreamPodSandboxes": verbs.list_pod_sandbox.stream,
         "StreamContainers": verbs.list_containers.stream,
         "GetContainerEvents": verbs.events.stream,

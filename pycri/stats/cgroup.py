@@ -69,6 +69,15 @@ def parents_of(paths: Mapping[str, str]) -> dict[str, str]:
     return {controller: path.rpartition("/")[0] for controller, path in paths.items()}
 
 
+def processes(paths: Mapping[str, str]) -> list[int]:
+    """Process ids in the cgroup; none when it is gone."""
+    directory = paths.get("", paths.get("memory", ""))
+    try:
+        return [int(word) for word in _slurp(f"{directory}/cgroup.procs").split()]
+    except OSError:
+        return []
+
+
 def read(paths: Mapping[str, str]) -> Sample:
     """Raises OSError: the cgroup is gone."""
     return _read_v2(paths[""]) if "" in paths else _read_v1(paths)

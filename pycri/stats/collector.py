@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from pycri import errors
 from pycri._generated import cri_pb2 as cri
 from pycri.config import Config
 from pycri.containerd import Containerd
-from pycri.stats import cgroup, network
+from pycri.stats import cgroup, metrics, network
 from pycri.store import ContainerRecord, SandboxRecord, Store, records
 
 log = logging.getLogger(__name__)
@@ -87,10 +88,40 @@ class Collector:
             _fill_network(stats.linux, record)
         return stats
 
-    def sample(self, record_id: str, pid: int, *, pod: bool = False) -> cgroup.Sample | None:
-        """A reading for the metrics; None when there is nothing to read."""
-        known = self._remember(record_id, pid, pod=pod)
-        return None if known is None else self._sample(known)
+    async def source(self, record: ContainerRecord) -> metrics.Source | None:
+        """What the metrics of a running container are read from; None if it ended meanwhile."""
+        known = self._remember(record.id, record.pid, pod=False)
+        if known is None:
+            return None
+        await self._measure_layer(record.id, known, time.monotonic())
+        return metrics.Source(
+            sample=self._sample(known),
+            cgroup=known.paths,
+            pids=cgroup.processes(known.paths),
+            resources=record.config.linux.resources,
+            started_at=record.started_at,
+            now=time.time_ns(),
+            layer=known.layer or (0, 0),
+            disk=os.statvfs(self._layer_mountpoint) if self._layer_mountpoint else None,
+        )
+
+    def pod_source(self, record: SandboxRecord) -> metrics.Source:
+        """What the metrics of a pod are read from: its interfaces."""
+        try:
+            interfaces = network.read(record.pid) if record.netns else []
+        except OSError:
+            interfaces = []  # it ended meanwhile
+        return metrics.Source(
+            sample=None,
+            cgroup={},
+            pids=(),
+            resources=cri.LinuxContainerResources(),
+            started_at=record.created_at,
+            now=time.time_ns(),
+            layer=(0, 0),
+            disk=None,
+            interfaces=interfaces,
+        )
 
     def _remember(self, record_id: str, pid: int, *, pod: bool) -> _Known | None:
         known = self._known.get(record_id)
