@@ -31,12 +31,8 @@ def paths(config: Config, sandbox_id: str, pod: cri.PodSandboxConfig) -> Sandbox
 
 
 def hostname(pod: cri.PodSandboxConfig) -> str:
-    """The pod's host name; the host's own for a pod in the host's network."""
-    if pod.hostname:
-        return pod.hostname
-    if pod.linux.security_context.namespace_options.network == cri.NODE:
-        return socket.gethostname()
-    return re.sub(r"[^a-zA-Z0-9.-]", "-", pod.metadata.name)[:63].strip("-.")
+    """The pod's host name. The CRI lets it be empty for the host's network only: then it is the host's."""
+    return pod.hostname or socket.gethostname()
 
 
 def validate(pod: cri.PodSandboxConfig) -> None:

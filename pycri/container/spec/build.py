@@ -71,7 +71,12 @@ def container_spec(
     limits["devices"] = rules
     linux: dict[str, Any] = {
         "namespaces": namespaces.of_container(
-            context.namespace_options, pod.pid, pod.netns, context.privileged, target_pid
+            context.namespace_options,
+            pod.config.linux.security_context.namespace_options,
+            pod.pid,
+            pod.netns,
+            context.privileged,
+            target_pid,
         ),
         "cgroupsPath": cgroup,
         "resources": limits,

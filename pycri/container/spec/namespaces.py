@@ -7,19 +7,27 @@ from pycri._generated import cri_pb2 as cri
 
 
 def of_container(
-    wanted: cri.NamespaceOption, sandbox_pid: int, netns: str, privileged: bool, target_pid: int = 0
+    wanted: cri.NamespaceOption,
+    pod: cri.NamespaceOption,
+    sandbox_pid: int,
+    netns: str,
+    privileged: bool,
+    target_pid: int = 0,
 ) -> list[dict[str, str]]:
-    """OCI namespaces. ``netns`` empty: the host's; ``target_pid``: of NamespaceMode TARGET."""
+    """OCI namespaces. Network and IPC are ``pod``'s whatever the container says: a pod has one of each.
+
+    ``target_pid`` is of NamespaceMode TARGET. Raises InvalidArgument.
+    """
     refuse_user_namespace(wanted)
     found = [{"type": "mount"}]
-    if wanted.network != cri.NODE:
+    if pod.network != cri.NODE:
         found.append({"type": "network", "path": netns})
         found.append({"type": "uts", "path": _of(sandbox_pid, "uts")})
-    if wanted.ipc != cri.NODE:
+    if pod.ipc != cri.NODE:
         found.append({"type": "ipc", "path": _of(sandbox_pid, "ipc")})
     if wanted.pid == cri.CONTAINER:
         found.append({"type": "pid"})
-    elif wanted.pid == cri.POD:
+    elif wanted.pid == cri.POD and pod.pid != cri.NODE:
         found.append({"type": "pid", "path": _of(sandbox_pid, "pid")})
     elif wanted.pid == cri.TARGET:
         if not target_pid:
