@@ -30,7 +30,11 @@ class PodTraces:
 
 def host_links(host: Host) -> set[tuple[str, str]]:
     """(index, name) of each of the host's interfaces. Raises HostError."""
-    script = 'for d in /sys/class/net/*; do [ -e "$d/ifindex" ] && echo "$(cat "$d/ifindex") ${d##*/}"; done'
+    # one that goes away meanwhile is left out
+    script = (
+        "for d in /sys/class/net/*; do\n"
+        'index=$(cat "$d/ifindex" 2>/dev/null) && echo "$index ${d##*/}"; done; true'
+    )
     return {(index, name) for index, name in map(str.split, host.run(script).text.splitlines())}
 
 

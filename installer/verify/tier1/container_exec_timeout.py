@@ -33,5 +33,5 @@ def container_exec_timeout(ctx: Context) -> str:
         listing = container.output("sh", "-c", "cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\000' ' '")
         return f"sleep {_ARGUMENT}" not in listing
 
-    wait_for(gone, "the end of the command that timed out", timeout=5)
+    wait_for(gone, "the end of the command that timed out", timeout=15)
     return "ended after 1 s, and the process is gone"

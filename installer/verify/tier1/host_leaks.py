@@ -32,7 +32,7 @@ def host_leaks(ctx: Context) -> str:
         return not last
 
     try:
-        wait_for(clean, "the end of what pods left", timeout=5, interval=0.1)
+        wait_for(clean, "the end of what pods left", timeout=15, interval=0.1)
     except Failed:
         raise Failed(f"left on the host: {'; '.join(last[:5])}{' …' if len(last) > 5 else ''}") from None
     links = ", ".join(name for _, name in traces.links) or "no veth found"

@@ -29,10 +29,10 @@ def log_reopen(ctx: Context) -> str:
     def lines_in(name: str) -> int:
         return (host.read(name) or b"").count(b"\n")
 
-    wait_for(lambda: lines_in(path) > 5, f"lines in {path}", timeout=5)
+    wait_for(lambda: lines_in(path) > 5, f"lines in {path}", timeout=15)
     host.run(f"mv {shlex.quote(path)} {shlex.quote(old)}")
     ctx.runtime.ReopenContainerLog(cri_pb2.ReopenContainerLogRequest(container_id=container.id))
-    wait_for(lambda: lines_in(path) > 5, f"lines in the new {path}", timeout=5)
+    wait_for(lambda: lines_in(path) > 5, f"lines in the new {path}", timeout=15)
     container.stop(timeout=0)
     before, after = (whole_lines(parse(host.read(name) or b""))["stdout"] for name in (old, path))
     container.remove()

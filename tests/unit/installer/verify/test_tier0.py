@@ -143,6 +143,14 @@ def test_the_sandbox_image(bench: Bench) -> None:
     assert bench.run("image.sandbox").outcome.value == "skip"
 
 
+def test_pycris_sandbox_image_needs_no_registry(bench: Bench) -> None:
+    bench.answers["ImageStatus"] = lambda _request: cri_pb2.ImageStatusResponse()
+    for name, outcome in (("localhost/pycri-pause:1", "pass"), ("registry.k8s.io/pause:3.10", "fail")):
+        config = json.dumps({"images": {"sandbox_image": name}})
+        bench.answers["Status"] = status(("RuntimeReady", True), config=config)
+        assert bench.run("image.sandbox").outcome.value == outcome
+
+
 def test_a_file_that_is_no_yaml_fails_the_check_that_needs_it(bench: Bench) -> None:
     bench.files[node_files.CRICTL] = "a: [1\n"
     assert "is not YAML" in bench.run("node.crictl").evidence
