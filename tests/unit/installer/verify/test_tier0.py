@@ -54,9 +54,11 @@ def bench() -> Iterator[Bench]:
 
 
 def test_version(bench: Bench) -> None:
-    assert bench.run("api.version").evidence == "fake 1.0, API v1"
+    assert bench.run("api.version").evidence == "fake 1.0"
+    assert bench.run("api.v1").outcome.value == "pass"
     bench.api = "runtime.v1alpha2"
-    assert "is 'runtime.v1alpha2'" in bench.run("api.version").evidence
+    assert bench.run("api.version").evidence == "fake 1.0"
+    assert "is 'runtime.v1alpha2', not 'runtime.v1'" in bench.run("api.v1").evidence
 
 
 def test_conditions(bench: Bench) -> None:
