@@ -54,7 +54,7 @@ def resolve(user: str, gid: int | None, files: UserFiles, supplemental: Iterable
     name, _, group = (user or "0").partition(":")
     entry = _passwd_entry(name, files.passwd)
     if entry is None:
-        if not name.isdigit():
+        if not _is_number(name):
             raise errors.InvalidArgument(f'user "{name}" is not in the image\'s /etc/passwd')
         entry = (name, _id(name), 0)
     login, uid, primary = entry
@@ -69,8 +69,8 @@ def resolve(user: str, gid: int | None, files: UserFiles, supplemental: Iterable
 
 
 def _passwd_entry(name: str, passwd: bytes) -> tuple[str, int, int] | None:
-    column = 2 if name.isdigit() else 0
-    wanted = str(int(name)) if name.isdigit() else name
+    column = 2 if _is_number(name) else 0
+    wanted = str(int(name)) if _is_number(name) else name
     for line in passwd.decode(errors="replace").splitlines():
         fields = line.strip().split(":")
         if len(fields) >= 4 and fields[column] == wanted and not line.startswith("#"):
@@ -79,7 +79,7 @@ def _passwd_entry(name: str, passwd: bytes) -> tuple[str, int, int] | None:
 
 
 def _group_id(group: str, file: bytes) -> int:
-    if group.isdigit():
+    if _is_number(group):
         return _id(group)
     for fields in _groups(file):
         if fields[0] == group:
@@ -94,6 +94,10 @@ def _memberships(login: str, file: bytes) -> set[int]:
 def _groups(file: bytes) -> list[list[str]]:
     rows = (line.strip().split(":") for line in file.decode(errors="replace").splitlines())
     return [row for row in rows if len(row) >= 4 and re.fullmatch(r"\d+", row[2], re.ASCII)]
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit()
 
 
 def _id(text: str) -> int:
