@@ -72,7 +72,7 @@ def _build(recipe: Recipe, root: Path) -> None:
     access = access_for(recipe.suite)
     include = ",".join((*BASE, *recipe.extra))
     debootstrap = ["debootstrap", "--variant=minbase", f"--include={include}", f"--cache-dir={debs}"]
-    _logged(log, [*debootstrap, recipe.suite, str(partial), access.mirror])
+    _logged(log, ["env", "INITRD=No", *debootstrap, recipe.suite, str(partial), access.mirror])
     access.install(partial)
     own = partial / "usr/local/lib/nodestrap-lab"
     own.mkdir(parents=True)
@@ -82,7 +82,8 @@ def _build(recipe: Recipe, root: Path) -> None:
     shutil.rmtree(partial / "var/cache/apt/archives")  # debootstrap's own downloads; `debs` keeps them
     (partial / "var/cache/apt/archives/partial").mkdir(parents=True)
     script = "/usr/local/lib/nodestrap-lab/finish-root"
-    _logged(log, ["chroot", str(partial), "/bin/sh", script, *PREFETCHED])
+    # No initramfs: a VM gets a small one of the lab's own (initramfs.py).
+    _logged(log, ["env", "INITRD=No", "chroot", str(partial), "/bin/sh", script, *PREFETCHED])
     partial.rename(root)
     log.unlink()
 

@@ -39,7 +39,7 @@ def host_key(lab: Lab, host: Host) -> Path:
 
 def command(lab: Lab, host: Host, words: Sequence[str] = (), *, batch: bool = False) -> list[str]:
     """The ssh command line for `host`; `words` are joined by spaces there, as ssh does it."""
-    options = ["-o", "BatchMode=yes", "-o", "ConnectTimeout=10"] if batch else []
+    options = ["-o", "BatchMode=yes", "-o", "ConnectTimeout=30"] if batch else []
     return [
         path_of("ssh"),
         "-F",

@@ -90,7 +90,7 @@ def busybox_layer() -> Layer:
 
     Raises NodestrapError when no statically linked busybox is installed.
     """
-    binary = _static_busybox()
+    binary = static_busybox()
     listed = subprocess.run([str(binary), "--list-full"], capture_output=True, check=True, text=True).stdout
     applets = sorted({path.strip("/") for path in listed.split()} - {"bin/busybox"})
     parents = {str(Path(path).parent) for path in applets} - {".", *_DIRECTORIES}
@@ -112,7 +112,8 @@ def debian_architecture() -> str:
     return {"x86_64": "amd64", "aarch64": "arm64"}.get(machine, machine)
 
 
-def _static_busybox() -> Path:
+def static_busybox() -> Path:
+    """The statically linked busybox on PATH. Raises NodestrapError when there is none."""
     found = shutil.which("busybox")
     if found is None or _dynamic(Path(found)):
         raise NodestrapError(
