@@ -18,8 +18,6 @@ def image_status(store: ImageStore, request: cri_pb2.ImageStatusRequest) -> cri_
     if record is None:
         return cri_pb2.ImageStatusResponse()
     image = record.to_cri()
-    image.spec.image = request.image.image
-    image.spec.annotations.update(request.image.annotations)
     info = {}
     if request.verbose:
         info["info"] = json.dumps({"chainID": record.chain_id, "imageSpec": record.config})
