@@ -11,12 +11,14 @@ from pycri.io.exec_process import ExecProcess, ExecRunner, kill_exec
 from pycri.io.output import Output, drain
 from pycri.io.stdin import StdinWriter
 from pycri.streaming.channels import Channels
-from pycri.streaming.helpers import alongside
+from pycri.streaming.helpers import alongside, first
 from pycri.streaming.remote_session import RemoteSession
 from pycri.streaming.sessions import ExecRequest
 from pycri.streaming.status import Status
 
 log = logging.getLogger(__name__)
+
+_FIRST_SIZE_SECONDS = 0.25  # clients send the terminal's size at once, if at all
 
 
 class ExecSession(RemoteSession):
@@ -26,6 +28,7 @@ class ExecSession(RemoteSession):
         super().__init__(channels, answer)
         self._runner = runner
         self._request = request
+        self._sized = asyncio.Event()
 
     async def run(self) -> None:
         if not await self.streams_ready():
@@ -86,6 +89,9 @@ class ExecSession(RemoteSession):
         if stdin is None:
             self.stdin.discard()
             return
+        if self._request.tty:
+            # what was typed ahead must not be read by a program that believes in a terminal of 0 by 0
+            await first(self._sized.wait(), asyncio.sleep(_FIRST_SIZE_SECONDS))
         try:
             while data := await self.stdin.get():
                 await stdin.write(data)
@@ -102,3 +108,4 @@ class ExecSession(RemoteSession):
                 await process.resize(size.width, size.height)
             except PycriError as error:
                 log.debug("resize of exec %s: %s", process.exec_id, error)
+            self._sized.set()

@@ -8,6 +8,7 @@ import contextlib
 import dataclasses
 import json
 import os
+import re
 import struct
 import subprocess
 from collections.abc import AsyncIterator, Iterator
@@ -111,14 +112,13 @@ async def test_exec_tty_resize(io: DataPlaneClient, task: BusyboxTask) -> None:
     error, stdin, stdout, resize = (spdy.open(streamType=k) for k in ("error", "stdin", "stdout", "resize"))
     spdy.send(resize, b'{"Width":93,"Hei')
     spdy.send(resize, b'ght":37}\n')
-    await spdy.until(lambda: spdy.data[stdout])  # the prompt
-    for _ in range(100):
+    spdy.send(stdin, b"stty size\n")  # typed ahead
+    await spdy.until(lambda: b"37 93" in spdy.data[stdout])
+    spdy.send(resize, b'{"Width":120,"Height":50}')
+    while b"50 120" not in spdy.data[stdout]:
         spdy.data[stdout].clear()
         spdy.send(stdin, b"stty size\n")
-        await spdy.until(lambda: b"\n" in spdy.data[stdout].partition(b"stty size\r\n")[2])
-        if b"37 93" in spdy.data[stdout]:
-            break
-    assert b"37 93" in spdy.data[stdout]
+        await spdy.until(lambda: re.search(rb"\d+ \d+", spdy.data[stdout]))
     spdy.send(stdin, b"exit 5\n")
     assert json.loads(await spdy.text(error))["details"]["causes"][0]["message"] == "5"
     await spdy.close()
