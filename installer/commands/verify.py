@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import signal
-import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
 
+from installer.commands._cluster_options import ClusterOptions, cluster_options, private_workdir, read_spec
 from installer.errors import EXIT_OK, EXIT_UNEXPECTED, Interrupted, UsageError
 from installer.options import GlobalOptions, current
 from installer.verify import fleet
@@ -37,8 +38,7 @@ class Tier(click.ParamType):  # type: ignore[type-arg]  # generic in newer Click
 
 
 @click.command()
-@click.option("-i", "--inventory", multiple=True, metavar="FILE", help="Verify its hosts, over SSH.")
-@click.option("--limit", metavar="PATTERN", help="Of the inventory's hosts, only these.")
+@cluster_options
 @click.option(
     "--endpoint", default=DEFAULT_ENDPOINT, show_default=True, help="The CRI socket, here or on each host."
 )
@@ -56,8 +56,6 @@ class Tier(click.ParamType):  # type: ignore[type-arg]  # generic in newer Click
 @click.option("--list", "list_only", is_flag=True, help="Print the checks and run none.")
 @click.option("--cleanup", is_flag=True, help="Only remove what earlier, killed runs left.")
 def command(
-    inventory: tuple[str, ...],
-    limit: str | None,
     endpoint: str,
     tiers: tuple[int, ...],
     patterns: tuple[str, ...],
@@ -68,8 +66,9 @@ def command(
     junit_file: Path | None,
     list_only: bool,
     cleanup: bool,
+    **cluster: Any,
 ) -> int:
-    """Prove a CRI endpoint by using it.
+    """Prove a CRI endpoint by using it: this machine's, or that of each host of an inventory.
 
     T0 looks at the daemon and the node, T1 runs pods and removes them. Exit code 7 says that T0 failed,
     8 T1, 9 T2, 10 T3; 3 that a host could not be reached.
@@ -85,7 +84,7 @@ def command(
     )
     if not select(tiers, patterns, disruptive=disruptive):  # a mistyped check must not wait for a connection
         raise UsageError(f"there are no checks in {', '.join(f'T{tier}' for tier in tiers)}")
-    with _targets(inventory, limit, normalise(endpoint)) as targets, _sigterm_as_interrupt():
+    with _targets(ClusterOptions(**cluster), normalise(endpoint)) as targets, _sigterm_as_interrupt():
         if cleanup:
             return _clean_up(targets, settings, console)
         reports = _run(targets, tiers, patterns, options, settings, console)
@@ -94,26 +93,30 @@ def command(
     return _print(reports, settings, console)
 
 
+for _parameter in command.params:
+    if _parameter.name == "inventory":
+        _parameter.required = False  # other verbs always need one; without it, this machine is verified
+
+
 @contextmanager
-def _targets(inventory: Sequence[str], limit: str | None, endpoint: str) -> Iterator[list[fleet.Target]]:
-    if not inventory:
-        if limit is not None:
+def _targets(options: ClusterOptions, endpoint: str) -> Iterator[list[fleet.Target]]:
+    if not options.inventory:
+        if options.limit is not None:
             raise UsageError("--limit chooses among an inventory's hosts", fix="name the inventory with -i")
         yield [fleet.local_target(endpoint)]
         return
-    from installer.cluster.inventory import read_cluster
     from installer.ssh.openssh import write_config
 
-    cluster = read_cluster(inventory, limit=limit)
-    if cluster.unmatched:
-        raise UsageError(
-            f"not in the groups control_plane or workers: {', '.join(cluster.unmatched)}",
-            fix="put them into one of the two, or leave them out with --limit",
-        )
-    cluster.known_hosts_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with tempfile.TemporaryDirectory(prefix="nodestrap-verify-") as directory:
-        config = write_config(Path(directory) / "ssh_config", cluster.known_hosts_file, pin_bastions=True)
-        yield fleet.inventory_targets(cluster, endpoint, config)
+    with private_workdir() as workdir:
+        spec = read_spec(options, workdir)
+        if spec.unmatched:
+            raise UsageError(
+                f"not in the groups control_plane or workers: {', '.join(spec.unmatched)}",
+                fix="put them into one of the two, or leave them out with --limit",
+            )
+        spec.known_hosts_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        config = write_config(workdir / "ssh_config", spec.known_hosts_file, pin_bastions=True)
+        yield fleet.inventory_targets(spec, endpoint, config)
 
 
 def _run(

@@ -73,6 +73,10 @@ class CriClient:
         """Cut short every call under way and refuse new ones, outside of ``uninterrupted()``."""
         self._calls.cancel()
 
+    def raise_if_cancelled(self) -> None:
+        """Raise Cancelled after ``cancel``."""
+        self._calls.raise_if_cancelled()
+
     def uninterrupted(self) -> CriClient:
         """The same connection for cleaning up: ``cancel`` does not reach it."""
         twin = object.__new__(CriClient)
@@ -136,6 +140,10 @@ class _Calls:
     def cancelled(self) -> bool:
         return self._cancelled
 
+    def raise_if_cancelled(self) -> None:
+        if self._cancelled:
+            raise Cancelled("the run was interrupted")
+
 
 def _callable(path: str, method: MethodDescriptor, channel: Any, calls: _Calls) -> Callable[..., Any]:
     codec = {
@@ -147,6 +155,7 @@ def _callable(path: str, method: MethodDescriptor, channel: Any, calls: _Calls) 
         stream = channel.unary_stream(path, **codec)
 
         def call_stream(request: Any, *, timeout: float = default) -> Iterator[Any]:
+            calls.raise_if_cancelled()
             call = stream(request, timeout=timeout)
             calls.add(call)
             try:
@@ -161,6 +170,7 @@ def _callable(path: str, method: MethodDescriptor, channel: Any, calls: _Calls) 
     unary = channel.unary_unary(path, **codec)
 
     def call_unary(request: Any, *, timeout: float = default) -> Any:
+        calls.raise_if_cancelled()
         call = unary.future(request, timeout=timeout)
         calls.add(call)
         try:

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, closing, contextmanager, nullcont
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from installer.cluster.spec import ClusterSpec, HostSpec
 from installer.errors import ConnectError
@@ -19,6 +19,9 @@ from installer.verify.options import Options
 from installer.verify.result import EndpointReport, Result
 from installer.verify.runner import Interrupt, run_tiers
 from installer.verify.sweep import sweep, sweep_host
+
+if TYPE_CHECKING:
+    from installer.ssh.connection import Connection
 
 
 @dataclass(frozen=True)
@@ -38,11 +41,12 @@ def verify_all(
     options: Options,
     patterns: Sequence[str] = (),
     on_result: Callable[[str, Result], None] = lambda _host, _result: None,
+    cancelled: Callable[[], bool] = lambda: False,
 ) -> list[EndpointReport]:
     """Run the tiers on every target at once; a host that cannot be reached is a report with ``error``.
 
-    ``on_result`` is called from the targets' threads. Raises KeyboardInterrupt when interrupted, after every
-    target has cleaned up.
+    ``on_result`` is called from the targets' threads. Raises KeyboardInterrupt when interrupted, or once
+    ``cancelled`` says so, after every target has cleaned up.
     """
     interrupt = Interrupt()
 
@@ -66,7 +70,9 @@ def verify_all(
     with ThreadPoolExecutor(max_workers=max(len(targets), 1), thread_name_prefix="verify") as pool:
         running = [pool.submit(one, target) for target in targets]
         try:
-            wait(running)
+            while wait(running, timeout=0.2).not_done:
+                if cancelled():
+                    interrupt.set()
         except KeyboardInterrupt:
             interrupt.set()
             wait(running)
@@ -118,6 +124,17 @@ def local_target(address: str) -> Target:
     """An endpoint of this machine. Raises UsageError for an address that means nothing."""
     endpoint = local(address)
     return Target(endpoint.host.name, endpoint.address, lambda: nullcontext(endpoint))
+
+
+def connected_target(connection: Connection, address: str, *, python: str = "python3") -> Target:
+    """A host that is connected already; the connection stays open."""
+
+    def reach() -> AbstractContextManager[Endpoint]:
+        from installer.verify.ssh_host import over_ssh
+
+        return over_ssh(connection, address, python=python)
+
+    return Target(connection.host, address, reach)
 
 
 def inventory_targets(cluster: ClusterSpec, address: str, ssh_config: Path) -> list[Target]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -93,17 +92,17 @@ def _introduce(client: CriClient) -> str:
 
 def _run_all(checks: Iterable[Check], session: Session) -> Iterable[Result]:
     closed: Result | None = None
-    for _, tier in itertools.groupby(checks, key=lambda check: check.tier):
-        for check in tier:
-            if closed is not None:
-                yield Result.of(check, Outcome.SKIPPED, f"{closed.id} failed")
-                continue
-            if check.after:
-                session.close_shared()
-            result = run_check(check, session)
-            if check.gate and result.outcome is Outcome.FAILED:
-                closed = result
-            yield result
+    for check in checks:
+        session.cri.raise_if_cancelled()
+        if closed is not None:
+            yield Result.of(check, Outcome.SKIPPED, f"{closed.id} failed")
+            continue
+        if check.after:
+            session.close_shared()
+        result = run_check(check, session)
+        if check.gate and result.outcome is Outcome.FAILED:
+            closed = result
+        yield result
 
 
 def run_check(check: Check, session: Session) -> Result:
