@@ -3,7 +3,8 @@
 The tests need software of several ages at once: containerd 1.7 (trixie) and 2.1 (sid), the upstream CRI proto
 (sid). ``unpack`` asks the Debian mirror that this machine already uses, through an apt configuration of its
 own, so the machine's package lists and status stay as they are. Results are cached under the user's cache
-directory, keyed by suite, package and version.
+directory, keyed by suite, package and version. ``download_source`` does the same for source packages, from
+package lists of their own, since only few callers need those.
 """
 
 from __future__ import annotations
@@ -42,6 +43,27 @@ def unpack(suite: str, package: str) -> Path:
     return target
 
 
+def download_source(suite: str, package: str) -> Path:
+    """Return the ``.dsc`` of the suite's current version of a source package, with its tarballs beside it.
+
+    apt has checked all of them against the suite's signed index: ``dpkg-source --no-check`` is enough.
+    Raises ``DebianError`` when the suite cannot be reached or has no such package.
+    """
+    root = cache_root()
+    root.mkdir(parents=True, exist_ok=True)
+    home = root / f"{suite}-source"
+    with (root / f"{suite}-source.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        config = _apt_config(home, suite, kind="deb-src")
+        if not any((home / "lists").glob("*Sources*")):
+            _run(["apt-get", "update", "-q"], config, f"the source lists of {suite} could not be had")
+        version = _source_version(config, home, package, suite)
+        target = home / "unpacked" / f"{package}_{version.replace(':', '%3a')}"
+        if not target.exists():
+            _download_source(config, home, f"{package}={version}", target)
+    return next(target.glob("*.dsc"))
+
+
 def mirror() -> str:
     """The Debian mirror that this machine's own apt uses."""
     for path in sorted(Path("/etc/apt").glob("sources.list*")):
@@ -56,11 +78,11 @@ def mirror() -> str:
     )
 
 
-def _apt_config(home: Path, suite: str) -> dict[str, str]:
+def _apt_config(home: Path, suite: str, kind: str = "deb") -> dict[str, str]:
     for sub in ("lists/partial", "cache/archives/partial", "unpacked"):
         (home / sub).mkdir(parents=True, exist_ok=True)
     keyring = "/usr/share/keyrings/debian-archive-keyring.gpg"
-    (home / "sources.list").write_text(f"deb [signed-by={keyring}] {mirror()} {suite} main\n")
+    (home / "sources.list").write_text(f"{kind} [signed-by={keyring}] {mirror()} {suite} main\n")
     (home / "apt.conf").write_text(
         f'Dir::Etc::SourceList "{home}/sources.list";\n'
         'Dir::Etc::SourceParts "/nonexistent";\n'
@@ -81,6 +103,28 @@ def _candidate(env: dict[str, str], home: Path, package: str, suite: str) -> str
     if not found or found[1] == "(none)":
         raise DebianError(f"{suite} has no package {package}; remove {home} to fetch its lists anew")
     return found[1]
+
+
+def _download_source(env: dict[str, str], home: Path, wanted: str, target: Path) -> None:
+    command = ["apt-get", "source", "--download-only", "-q", "--only-source", wanted]
+    work = home / f"fetch-{os.getpid()}"
+    work.mkdir()
+    try:
+        _run(
+            command, env, f"{wanted} could not be downloaded; remove {home} to fetch its lists anew", cwd=work
+        )
+        work.rename(target)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _source_version(env: dict[str, str], home: Path, package: str, suite: str) -> str:
+    what = f"{suite} has no source package {package}; remove {home} to fetch its lists anew"
+    text = _run(["apt-cache", "showsrc", "--only-source", package], env, what)
+    versions = re.findall(r"^Version: (\S+)$", text, re.MULTILINE)
+    if not versions:
+        raise DebianError(what)
+    return str(versions[-1])
 
 
 def _download(env: dict[str, str], home: Path, package: str, version: str, target: Path) -> None:
