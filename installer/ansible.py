@@ -9,7 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from installer.ansible_config import environment, without_ansible_variables, write_config, write_overlay
+from installer.ansible_config import (
+    environment,
+    without_ansible_variables,
+    write_config,
+    write_launcher,
+    write_overlay,
+)
 from installer.ansible_hints import fix_for
 from installer.cluster.spec import ClusterSpec, HostSpec
 from installer.content import content_dir
@@ -66,7 +72,7 @@ def play(
                 [*spec.inventory, str(overlay)],
                 hosts,
                 directory,
-                environment(config, spec),
+                environment(config, write_launcher(directory), spec),
                 events,
                 cancelled,
                 ["--check", "--diff"] if check else [],

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
+import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -91,7 +93,24 @@ def write_overlay(
     return path
 
 
-def environment(config: Path, spec: ClusterSpec) -> dict[str, str]:
+def write_launcher(directory: Path) -> Path:
+    """Write the ``ansible-playbook`` that ansible-runner finds first in PATH, and return its directory.
+
+    It starts the real one so that it dies with this process, however that ends: an orphan would go on
+    changing hosts whose lock is gone. (setpriv is Linux's; elsewhere there is no such guard.)
+    """
+    real = Path(sys.executable).parent / "ansible-playbook"
+    words = ["exec", str(real) if real.exists() else str(shutil.which("ansible-playbook") or real)]
+    if setpriv := shutil.which("setpriv"):
+        words[1:1] = [setpriv, "--pdeathsig", "KILL", "--"]
+    launcher = directory / "bin" / "ansible-playbook"
+    launcher.parent.mkdir(mode=0o700, exist_ok=True)
+    launcher.write_text(f'#!/bin/sh\n{" ".join(map(shlex.quote, words))} "$@"\n')
+    launcher.chmod(0o700)
+    return launcher.parent
+
+
+def environment(config: Path, launcher: Path, spec: ClusterSpec) -> dict[str, str]:
     """The variables that ansible-runner adds to the environment of the process."""
     values = {
         "ANSIBLE_CONFIG": str(config),
@@ -99,7 +118,7 @@ def environment(config: Path, spec: ClusterSpec) -> dict[str, str]:
         "ANSIBLE_NOCOLOR": "1",
         "LC_ALL": "C.UTF-8",
         "PYTHONUTF8": "1",
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+        "PATH": os.pathsep.join([str(launcher), os.environ.get("PATH", os.defpath)]),
     }
     if spec.vault_password_files:
         values["ANSIBLE_VAULT_IDENTITY_LIST"] = ",".join(spec.vault_password_files)

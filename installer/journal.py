@@ -82,7 +82,7 @@ def read(path: Path) -> Iterator[dict[str, Any]]:
     """The entries of a journal; a line cut short by a crash ends nothing but itself."""
     if not path.exists():
         return
-    with path.open() as stream:
+    with path.open(errors="replace") as stream:
         for line in stream:
             try:
                 entry = json.loads(line)

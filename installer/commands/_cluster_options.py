@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -70,10 +71,16 @@ def read_spec(options: ClusterOptions, workdir: Path) -> ClusterSpec:
 
 @contextmanager
 def private_workdir() -> Iterator[Path]:
-    """A directory of this run alone (0700), in memory where there is /dev/shm: passwords never reach a
-    disk."""
-    memory = Path("/dev/shm")
-    directory = tempfile.mkdtemp(prefix="nodestrap-", dir=memory if memory.is_dir() else None)
+    """A directory of this run alone (0700), in memory where there is /dev/shm: passwords never reach a disk.
+
+    What a killed run left of its own is removed on the way.
+    """
+    base = Path("/dev/shm") if Path("/dev/shm").is_dir() else Path(tempfile.gettempdir())
+    for old in base.glob("nodestrap-run-*"):
+        pid = old.name.split("-")[2]
+        if old.stat().st_uid == os.getuid() and pid.isdigit() and not Path(f"/proc/{pid}").exists():
+            shutil.rmtree(old, ignore_errors=True)
+    directory = tempfile.mkdtemp(prefix=f"nodestrap-run-{os.getpid()}-", dir=base)
     try:
         yield Path(directory)
     finally:

@@ -82,7 +82,7 @@ def _port(host: str, value: Any) -> int | None:
         return None
     try:
         port = int(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         port = 0
     if not 0 < port < 65536:
         raise InventoryError(f"ansible_port is {value!r}, not a port number (1 to 65535)", host=host)
