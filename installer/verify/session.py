@@ -40,7 +40,9 @@ class Session:
         self._outer = ExitStack()
         self._lock = threading.RLock()
         self._directories: set[str] = set()
-        self._image_noted = self._brought_image = False
+        self._image_noted = False
+        self.brought_image = False
+        """Whether the run's image was not there before."""
         self.image = Once(self._pull)
         self.shared = Once(lambda: self._stack.enter_context(shared_pod.open_shared(self)))
         self.predates_runtime_config = Once(self._predates_runtime_config)
@@ -79,7 +81,7 @@ class Session:
     def close(self) -> None:
         """Remove what the run made: the shared pod, the image when it was not there before, directories."""
         self.close_shared()
-        if self._brought_image:
+        if self.brought_image:
             self._remove_image()
         if self._directories:
             try:
@@ -126,7 +128,7 @@ class Session:
         image = self.cri.image.ImageStatus(cri_pb2.ImageStatusRequest(image=spec)).image
         with self._lock:
             if not image.id and not self._image_noted:
-                self._brought_image = True
+                self.brought_image = True
             self._image_noted = True
         return image
 
