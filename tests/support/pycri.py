@@ -161,6 +161,7 @@ registry_config = {quoted(str(self.containerd.certs_dir))}
 [cni]
 bin_dirs = {quoted([str(self.containerd.cni_bin_dir)])}
 conf_dir = {quoted(str(self.containerd.cni_conf_dir))}
+netns_dir = {quoted(str(self.root / "netns"))}
 """
 
 
