@@ -55,10 +55,10 @@ def run_plan(plan: Sequence[Phase], run: Run, journal: Journal | None, command: 
 
 
 def until(plan: Sequence[Phase], name: str | None) -> tuple[Phase, ...]:
-    """The plan up to and including the last phase called ``name``; all of it for None."""
+    """The plan up to and including the last phase called ``name`` or belonging to it; all of it for None."""
     if name is None:
         return tuple(plan)
-    last = max((index for index, phase in enumerate(plan) if phase.name == name), default=None)
+    last = max((index for index, phase in enumerate(plan) if name in (phase.name, phase.stage)), default=None)
     if last is None:
         raise UsageError(
             f"there is no phase {name!r}", fix=f"phases: {', '.join(phase.name for phase in plan)}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from installer.phases.artifacts import Artifacts
 from installer.phases.base import Phase
 from installer.phases.connect import Connect
+from installer.phases.gate import Gate
 from installer.phases.preflight import Preflight
 from installer.phases.runtime import Runtime
 
@@ -15,4 +16,5 @@ UP: tuple[Phase, ...] = (
     Preflight(),
     Artifacts(),
     Runtime(),
+    Gate(),
 )

@@ -26,7 +26,8 @@ def command(until: str | None, check: bool, skip_check: tuple[str, ...], **optio
     connect    SSH to all hosts at once, host keys pinned on first contact
     preflight  every check on every host, all failures at once, each with its fix
     artifacts  release files into the controller's cache, checksums verified
-    runtime    roles os_prepare, containerd, cni_plugins and pycri
+    runtime    roles os_prepare, containerd, cni_plugins and pycri; then the CRI endpoint
+               answers for itself (verify's tier T0)
 
     This version ends there: it does not run kubeadm. Run again at any time; a host that is as it should be is
     left alone.

@@ -13,6 +13,7 @@ class Phase:
     """
 
     name: str  # for --until, the journal and the report
+    stage: str = ""  # for --until, where a phase belongs to an earlier one: its proof, say
     title: str  # for people
 
     def should_run(self, run: Run) -> bool:
