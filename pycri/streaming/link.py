@@ -11,6 +11,8 @@ from typing import cast
 # Written and not yet sent; above the first, producers are asked to pause, below the second to go on.
 HIGH_WATER_BYTES = 256 * 1024
 LOW_WATER_BYTES = 64 * 1024
+# 256 forwarded connections may each have a chunk of 64 KiB under way; no honest client is further behind.
+MAX_BACKLOG_BYTES = 32 << 20
 _CLOSE_SECONDS = 5.0
 _PROBE_SECONDS = 5.0
 _TCP_GONE = frozenset((7, 8))  # CLOSE, CLOSE_WAIT of tcp_states.h
@@ -45,6 +47,8 @@ class Link:
         if data and not self.lost.is_set():
             self.last_activity = asyncio.get_running_loop().time()
             self._transport.write(data)
+            if self._transport.get_write_buffer_size() > MAX_BACKLOG_BYTES:
+                self._transport.abort()  # it makes us answer, with pings for example, and never reads
 
     async def writable(self) -> None:
         """Returns when the client has caught up, or is gone."""

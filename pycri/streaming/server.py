@@ -139,21 +139,23 @@ class _Connection(asyncio.Protocol):
         self._link = Link(self._transport, session.receive)
         self._transport.write(session.answer)
         session.begin(self._link)
-        self._task = asyncio.ensure_future(self._run(session, self._link))
+        self._task = asyncio.ensure_future(self._run(session))
+        self._task.add_done_callback(self._done)
         self._watch_idle()
         if rest:
             self._link.received(rest)
 
-    async def _run(self, session: Session, link: Link) -> None:
+    async def _run(self, session: Session) -> None:
         try:
             await session.run()
-        except asyncio.CancelledError:
-            raise
         except Exception:
             log.exception("a streaming session failed")
-        finally:
-            link.abort()
-            self._forget()
+
+    def _done(self, _: asyncio.Task[None]) -> None:
+        """Also for a task that was cancelled before it ran."""
+        assert self._link is not None
+        self._link.abort()
+        self._forget()
 
     def _watch_idle(self) -> None:
         assert self._link is not None

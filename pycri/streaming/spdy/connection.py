@@ -92,6 +92,7 @@ class SpdyConnection:
         self._decoder = HeaderDecoder()
         self._streams: dict[int, State] = {}
         self._last_stream = 0
+        self._last_refused = 0
         self._output: list[bytes] = []
         self._ended = False
         self._handlers: dict[int, Callable[[ControlFrame], list[Event]]] = {
@@ -181,7 +182,9 @@ class SpdyConnection:
             # Data that was under way when we reset the stream is no mistake, so one answer is enough.
             if stream_id not in self._streams and stream_id <= self._last_stream:
                 return []
-            self.reset(stream_id, ResetStatus.INVALID_STREAM)
+            if stream_id != self._last_refused:
+                self._last_refused = stream_id
+                self.reset(stream_id, ResetStatus.INVALID_STREAM)
             return []
         events: list[Event] = [DataReceived(stream_id, frame.data)] if frame.data else []
         return [*events, StreamEnded(stream_id)] if frame.fin else events
