@@ -35,6 +35,11 @@ class Attempts:
         result: T = await asyncio.shield(task)
         return result
 
+    def background(self, key: Hashable, work: Coroutine[Any, Any, Any]) -> None:
+        """Do ``work`` without anybody waiting for it; a failure is logged."""
+        task = self._tasks[key] = asyncio.create_task(work)
+        task.add_done_callback(lambda done: self._finished(key, done, logging.WARNING))
+
     async def settled(self, key: Hashable) -> None:
         """Return when no attempt ``key`` is under way, however it ended."""
         task = self._tasks.get(key)
@@ -52,10 +57,11 @@ class Attempts:
             await asyncio.wait(late, timeout=timeout)
         return len(late)
 
-    def _finished(self, key: Hashable, task: asyncio.Task[Any]) -> None:
+    def _finished(self, key: Hashable, task: asyncio.Task[Any], level: int = logging.DEBUG) -> None:
+        """Callers report their attempt's failure themselves; here it is for debugging."""
         del self._tasks[key]
         if not task.cancelled() and (error := task.exception()) is not None:
-            log.debug("attempt %s failed: %s", key, error)  # its callers report it
+            log.log(level, "attempt %s failed: %s", key, error)
 
 
 class Locks:

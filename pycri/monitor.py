@@ -63,7 +63,7 @@ class Monitor:
             elif isinstance(item, Disconnected):
                 if not self._problem:
                     log.warning("containerd is gone: %s", item.error)
-                self._problem = str(item.error)
+                self._problem = f"containerd at {self._containerd.address} is gone: {item.error}"
                 self._live.clear()
             else:
                 self._dispatch(item)
@@ -78,7 +78,8 @@ class Monitor:
             tasks = {task.id or task.container_id: task for task in await self._containerd.tasks.list()}
             await self._on_sync(tasks)
         except PycriError as error:
-            self._problem = str(error)  # lost again: the next subscription repeats this
+            # lost again: the next subscription repeats this
+            self._problem = f"containerd at {self._containerd.address} is gone: {error}"
             return
         if again:
             log.info("containerd is back")

@@ -85,6 +85,13 @@ class Pause:
         undo.push_async_callback(self.kill, record.id)
         return await self._containerd.tasks.create(record.id, rootfs=mounts)
 
+    async def keep(self, record: SandboxRecord) -> None:
+        """Bring our record inside containerd's up to date."""
+        kept = Container(
+            id=record.id, extensions={labels.RECORD_EXTENSION: extension(labels.SANDBOX, record)}
+        )
+        await ignore_missing(self._containerd.containers.update(kept, "extensions"))
+
     async def start(self, record: SandboxRecord) -> None:
         await self._containerd.tasks.start(record.id)
 

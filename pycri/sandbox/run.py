@@ -91,6 +91,8 @@ class RunPodSandbox:
             await asyncio.shield(self._undo(record, undo, error))
             raise
         undo.pop_all()
+        # the record that containerd keeps knows the address too, should the database be lost
+        self._attempts.background(("keep", record.id), self._pause.keep(record))
         self._events.created(record)
         return record.id
 
