@@ -140,7 +140,7 @@ def _run(
             done += 1
             if status is not None:
                 status.update(f"{done}/{total}  {host}: {result.id}")
-            elif lines:
+            elif lines and result.behind is None:
                 console.print(table.result_line(host, result), markup=False, soft_wrap=True)
 
     if status is not None:

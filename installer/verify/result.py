@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import Enum
 from typing import Any
 
@@ -33,6 +33,13 @@ class Result:
     fix: str | None
     """For a failure: what to do about it."""
     seconds: float
+    behind: str | None = None
+    """The failed gate that kept the check from running."""
+
+    @classmethod
+    def behind_gate(cls, check: Check, gate: str) -> Result:
+        """Skipped because the check called `gate` failed."""
+        return replace(cls.of(check, Outcome.SKIPPED, f"{gate} failed"), behind=gate)
 
     @classmethod
     def of(

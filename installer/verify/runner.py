@@ -95,7 +95,7 @@ def _run_all(checks: Iterable[Check], session: Session) -> Iterable[Result]:
     for check in checks:
         session.cri.raise_if_cancelled()
         if closed is not None:
-            yield Result.of(check, Outcome.SKIPPED, f"{closed.id} failed")
+            yield Result.behind_gate(check, closed.id)
             continue
         if check.after:
             session.close_shared()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from rich import box
@@ -24,6 +25,8 @@ def print_report(report: EndpointReport, console: Console, *, quiet: bool = Fals
         if result.outcome is Outcome.FAILED:
             _say(console, f"{report.host}: {result.id}: {result.evidence}", "red")
             _say(console, f"  fix: {result.fix}")
+    for gate, skipped in Counter(result.behind for result in report.results if result.behind).items():
+        _say(console, f"{report.host}: {skipped} further checks did not run, because {gate} failed", "yellow")
     for leftover in report.leftovers:
         _say(console, f"{report.host}: not removed: {leftover}", "red")
     if report.leftovers:
@@ -83,6 +86,8 @@ def _print_results(report: EndpointReport, heading: str, console: Console) -> No
     table.add_column("s", justify="right")
     table.add_column("evidence", ratio=1, overflow="fold")
     for result in report.results:
+        if result.behind is not None:
+            continue  # summed up below
         style = _STYLE[result.outcome]
         table.add_row(
             f"T{result.tier}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from xml.etree import ElementTree
 
 from hypothesis import given
@@ -62,6 +63,16 @@ def test_an_unreachable_host_and_leftovers_are_said() -> None:
     )
     assert "node2: no route\n  fix: plug it in" in text
     assert "not removed: pod a: busy" in text
+
+
+def test_what_a_gate_kept_from_running_is_summed_up() -> None:
+    report = sample()
+    for number in range(3):
+        skipped = Result(f"pod.x{number}", 1, "T", "p", Outcome.SKIPPED, "api.version failed", None, 0.0)
+        report.results.append(replace(skipped, behind="api.version"))
+    text = printed(report, terminal=True)
+    assert "node1: 3 further checks did not run, because api.version failed" in text
+    assert "pod.x1" not in text
 
 
 def test_the_list_names_every_check() -> None:

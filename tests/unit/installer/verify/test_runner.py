@@ -163,7 +163,8 @@ def test_an_interrupt_cleans_up_what_was_made(monkeypatch: pytest.MonkeyPatch) -
 def test_nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     report = run_tiers("unix:///nonexistent/cri.sock", (0, 1))
     assert report.results[0].outcome is Outcome.FAILED
-    assert "UNAVAILABLE" in report.results[0].evidence
+    assert report.results[0].evidence == "there is no /nonexistent/cri.sock on localhost"
+    assert {each.behind for each in report.results[1:]} == {"api.version"}
     assert {each.outcome for each in report.results[1:]} == {Outcome.SKIPPED}
     assert report.exit_code == 7
     assert report.seconds < 5
