@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -49,6 +50,14 @@ class Play:
     def failure(self) -> str:
         """The first failed task's message."""
         return next(str(task.result.get("msg")) for task in self.tasks if task.outcome == "failed")
+
+    def of(self, host: str) -> Play:
+        """One host's part."""
+        return dataclasses.replace(self, tasks=tuple(task for task in self.tasks if task.host == host))
+
+    @property
+    def failed(self) -> bool:
+        return any(task.outcome in ("failed", "unreachable") for task in self.tasks)
 
     def task(self, name: str) -> Task:
         return next(task for task in self.tasks if task.name.endswith(name))

@@ -19,10 +19,10 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
             "host": result.host.get_name(),
             "task": result.task.get_name(),
             "outcome": outcome,
-            "result": json.loads(self._dump_results(result.result, indent=0)),
+            "result": result.result,
         }
         with open(os.environ["JSON_LINES"], "a", encoding="utf-8") as handle:  # noqa: PTH123
-            handle.write(json.dumps(line) + "\n")
+            handle.write(json.dumps(line, default=str) + "\n")
 
     def v2_runner_on_ok(self, result: Any) -> None:
         self._write("ok", result)

@@ -1,11 +1,14 @@
-"""Each distribution's path through the roles as far as facts and templates go: check mode with its facts."""
+"""Each distribution's path through the roles as far as facts and templates go: check mode with its facts.
+
+One run of Ansible plays all cases, each as a host of its own with the facts of its distribution. The expected
+content is read from what check mode says it would write.
+"""
 
 from __future__ import annotations
 
 import json
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,48 +19,114 @@ from pycri.config import parse
 from tests.support.ansible_play import ROOT, Play, play
 
 ROLES = ROOT / "roles"
+ALL = ["os_prepare", "containerd", "cni_plugins", "pycri"]
+DEBIAN_12 = ("Debian", "12", "Debian")
+DEBIAN_13 = ("Debian", "13", "Debian")
+UBUNTU_24 = ("Ubuntu", "24", "Debian")
+RHEL_8 = ("RedHat", "8", "RedHat")
+ROCKY_9 = ("Rocky", "9", "RedHat")
+FEDORA = ("Fedora", "42", "RedHat")
 SUPPORTED = {
     # distribution, major version, family: Python for pycri, containerd's package, where CNI plugins are
-    ("Debian", "12", "Debian"): ("3.11", "containerd", "/usr/lib/cni"),
-    ("Debian", "13", "Debian"): ("3.13", "containerd", "/usr/lib/cni"),
+    DEBIAN_12: ("3.11", "containerd", "/usr/lib/cni"),
+    DEBIAN_13: ("3.13", "containerd", "/usr/lib/cni"),
     ("Ubuntu", "22", "Debian"): ("3.10", "containerd", "/usr/lib/cni"),
-    ("Ubuntu", "24", "Debian"): ("3.12", "containerd", "/usr/lib/cni"),
-    ("RedHat", "8", "RedHat"): ("3.11", "containerd.io", "/usr/libexec/cni"),
-    ("Rocky", "9", "RedHat"): ("3.11", "containerd.io", "/usr/libexec/cni"),
+    UBUNTU_24: ("3.12", "containerd", "/usr/lib/cni"),
+    RHEL_8: ("3.11", "containerd.io", "/usr/libexec/cni"),
+    ROCKY_9: ("3.11", "containerd.io", "/usr/libexec/cni"),
     ("AlmaLinux", "10", "RedHat"): ("3.12", "containerd.io", "/usr/libexec/cni"),
-    ("Fedora", "42", "RedHat"): ("", "containerd", "/usr/libexec/cni"),
+    FEDORA: ("", "containerd", "/usr/libexec/cni"),
 }
-PROBE = """
-- hosts: localhost
+ARTIFACT = {"path": "/nonexistent", "sha256": "0" * 64}
+RELEASE = {**ARTIFACT, "version": "0.1.0", "python": "3.11", "release": "0.1.0-abc"}
+MIRRORS = {"docker.io": ["http://10.0.0.1:5000", "https://mirror.example"], "_default": ["http://10.0.0.1"]}
+
+# Name: distribution, roles, variables.
+CASES: dict[str, tuple[tuple[str, str, str], list[str], dict[str, Any]]] = {
+    "debian-12": (DEBIAN_12, ALL, {"containerd_registry_mirrors": MIRRORS, "pycri_artifact": RELEASE}),
+    "fedora": (
+        FEDORA,
+        ["os_prepare", "containerd"],
+        {"os_prepare_swap": "keep", "os_prepare_sysctls": {"vm.overcommit_memory": 1}},
+    ),
+    "rocky-9-upstream": (
+        ROCKY_9,
+        ["os_prepare", "containerd", "cni_plugins"],
+        {
+            "artifact_source": "upstream",
+            "containerd_artifact": {**ARTIFACT, "version": "2.1.9"},
+            "runc_artifact": {**ARTIFACT, "version": "1.3.6"},
+            "cni_plugins_artifact": {**ARTIFACT, "version": "1.9.1"},
+            "cni_plugins_subnet": "10.1.2.0/24",
+        },
+    ),
+    "rhel-8-pycri": (
+        RHEL_8,
+        ["pycri"],
+        {"pycri_artifact": RELEASE, "pycri_cgroup_driver": "systemd", "pycri_log_level": "debug"},
+    ),
+    "old-release": (
+        UBUNTU_24,
+        ["containerd"],
+        {
+            "containerd_source": "upstream",
+            "containerd_artifact": {**ARTIFACT, "version": "1.7.34"},
+            "runc_source": "distro",
+        },
+    ),
+    "newer-runc": (
+        DEBIAN_13,
+        ["containerd"],
+        {"runc_source": "upstream", "runc_artifact": {**ARTIFACT, "version": "1.3.6"}},
+    ),
+    "no-network": (UBUNTU_24, ["cni_plugins"], {"cni_plugins_network": "none"}),
+    "unknown-distribution": (("Slackware", "15", "Slackware"), ["os_prepare"], {}),
+    "other-python": (DEBIAN_13, ["pycri"], {"pycri_artifact": RELEASE, "pycri_python": "3.13"}),
+    "wrong-swap": (DEBIAN_12, ["os_prepare"], {"os_prepare_swap": "maybe"}),
+    "wrong-source": (DEBIAN_12, ["containerd"], {"containerd_source": "upsteam"}),
+    "wrong-network": (DEBIAN_12, ["cni_plugins"], {"cni_plugins_network": "flannel"}),
+    "half-an-artifact": (DEBIAN_12, ["pycri"], {"pycri_artifact": {"path": "/x", "python": "3.11"}}),
+}
+FAILING = {name for name in CASES if name.startswith(("unknown", "other", "wrong", "half"))}
+BOOK = """
+- hosts: all
   connection: local
   gather_facts: false
   tasks:
     - name: Facts
       ansible.builtin.set_fact:
         cacheable: true
-        distribution: "{{ distribution }}"
-        distribution_version: "{{ major }}"
-        distribution_major_version: "{{ major }}"
-        os_family: "{{ family }}"
+        distribution: "{{ facts_of_case.0 }}"
+        distribution_version: "{{ facts_of_case.1 }}"
+        distribution_major_version: "{{ facts_of_case.1 }}"
+        os_family: "{{ facts_of_case.2 }}"
         python: {executable: /usr/bin/python3}
         systemd: {version: 252}
     - name: Role
       ansible.builtin.include_role:
-        name: "{{ role }}"
+        name: "{{ role_of_case }}"
+      loop: "{{ roles_of_case }}"
+      loop_control:
+        loop_var: role_of_case
 """
 
 
-def probe(role: str, distribution: tuple[str, str, str], workdir: Path, **variables: Any) -> Play:
-    book = workdir / "probe.yml"
-    book.write_text(PROBE)
-    name, major, family = distribution
-    facts = {"distribution": name, "major": major, "family": family, "role": role}
-    facts["ansible_python_interpreter"] = sys.executable
-    library = {
-        f"ANSIBLE_{kind.upper()}": str(ROOT / "playbooks" / kind)
-        for kind in ("library", "module_utils", "action_plugins")
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> Play:
+    workdir = tmp_path_factory.mktemp("distributions")
+    (workdir / "book.yml").write_text(BOOK)
+    hosts = {
+        name: {"facts_of_case": list(facts), "roles_of_case": roles, **variables}
+        for name, (facts, roles, variables) in CASES.items()
     }
-    return play(book, "localhost,", workdir, {**facts, **variables}, check=True, environment=library)
+    inventory = workdir / "hosts.yml"
+    inventory.write_text(yaml.safe_dump({"all": {"hosts": hosts}}))
+    plugins = ("library", "module_utils", "action_plugins")
+    environment = {f"ANSIBLE_{kind.upper()}": str(ROOT / "playbooks" / kind) for kind in plugins}
+    # strategy free: a case that has failed, or has little to do, waits for no other
+    environment |= {"ANSIBLE_FORKS": "4", "ANSIBLE_STRATEGY": "free"}
+    variables = {"ansible_python_interpreter": sys.executable}
+    return play(workdir / "book.yml", inventory, workdir, variables, check=True, environment=environment)
 
 
 def content(done: Play, path: str) -> str:
@@ -89,128 +158,78 @@ def test_every_role_has_the_distributions_names(distribution: tuple[str, str, st
     assert "socat" in os_values("os_prepare", distribution)["packages"]
 
 
-@pytest.mark.parametrize("distribution", SUPPORTED, ids="-".join)
-def test_os_prepare_asks_for_its_packages_and_settings(
-    distribution: tuple[str, str, str], tmp_path: Path
-) -> None:
-    done = probe("os_prepare", distribution, tmp_path, os_prepare_sysctls={"vm.overcommit_memory": 1})
-    assert done.code == 0, done.output + json.dumps([task.result for task in done.tasks])[-3000:]
-    sysctls = content(done, "/etc/sysctl.d/99-zz-nodestrap.conf")
+@pytest.mark.parametrize("case", sorted(set(CASES) - FAILING))
+def test_check_mode_goes_through(case: str, played: Play) -> None:
+    done = played.of(case)
+    assert done.tasks, played.output
+    assert not done.failed, done.failure
+
+
+def test_kernel_settings(played: Play) -> None:
+    debian, fedora = played.of("debian-12"), played.of("fedora")
+    sysctls = content(fedora, "/etc/sysctl.d/99-zz-nodestrap.conf")
     assert "\nnet.ipv4.ip_forward = 1\n" in sysctls
     assert "\n-net.bridge.bridge-nf-call-iptables = 1\n" in sysctls
     assert "\nvm.overcommit_memory = 1\n" in sysctls
-    assert content(done, "/etc/modules-load.d/nodestrap.conf").splitlines()[1:] == ["overlay", "br_netfilter"]
-    assert content(done, "/etc/systemd/system/swap.target") == "link to /dev/null\n"
+    modules = content(debian, "/etc/modules-load.d/nodestrap.conf")
+    assert modules.splitlines()[1:] == ["overlay", "br_netfilter"]
+    assert content(debian, "/etc/systemd/system/swap.target") == "link to /dev/null\n"
+    kept = fedora.task("Kernel settings for every boot").result["paths"]
+    assert "/etc/systemd/system/swap.target" not in kept
 
 
-def test_an_unknown_distribution_is_named(tmp_path: Path) -> None:
-    done = probe("os_prepare", ("Slackware", "15", "Slackware"), tmp_path)
-    assert done.code != 0
-    assert done.failure.startswith("Slackware 15 is not supported.")
-
-
-ARTIFACT = {"path": "/nonexistent", "sha256": "0" * 64}
-RELEASE = {**ARTIFACT, "version": "0.1.0", "python": "3.11", "release": "0.1.0-abc"}
-
-
-def converged(done: Play) -> Play:
-    assert done.code == 0, done.output + json.dumps([task.result for task in done.tasks])[-3000:]
-    return done
-
-
-@pytest.mark.parametrize(
-    ("distribution", "version"),
-    [(("Debian", "12", "Debian"), "1.6.20~ds1-1"), (("Fedora", "42", "RedHat"), "2.0.5-1.fc42")],
-)
-def test_containerd_of_the_distribution_gets_the_configuration_of_its_major_version(
-    distribution: tuple[str, str, str], version: str, tmp_path: Path
+@pytest.mark.parametrize(("case", "version"), [("debian-12", 2), ("old-release", 2), ("rocky-9-upstream", 3)])
+def test_containerd_gets_the_configuration_of_its_major_version(
+    case: str, version: int, played: Play
 ) -> None:
-    mirrors = {
-        "docker.io": ["http://10.0.0.1:5000", "https://mirror.example"],
-        "_default": ["http://10.0.0.1"],
-    }
-    done = converged(probe("containerd", distribution, tmp_path, containerd_registry_mirrors=mirrors))
+    done = played.of(case)
     config = tomllib.loads(content(done, "/etc/containerd/config.toml"))
-    assert config["version"] == (3 if version.startswith("2") else 2)
+    assert config["version"] == version
     assert "io.containerd.grpc.v1.cri" in config["disabled_plugins"]
-    hosts = tomllib.loads(content(done, "/etc/containerd/certs.d/docker.io/hosts.toml"))
-    assert hosts["server"] == "https://registry-1.docker.io"
-    assert list(hosts["host"]) == mirrors["docker.io"]
-    default = tomllib.loads(content(done, "/etc/containerd/certs.d/_default/hosts.toml"))
-    assert list(default) == ["host"]
     unit = content(done, "/etc/systemd/system/containerd.service.d/10-nodestrap.conf")
     assert {"Delegate=yes", "KillMode=process"} <= set(unit.splitlines())
 
 
-@pytest.mark.parametrize(("version", "format_version"), [("1.7.34", 2), ("2.1.9", 3), ("10.0.0", 3)])
-def test_containerd_from_a_release_gets_a_unit_and_runc(
-    version: str, format_version: int, tmp_path: Path
-) -> None:
-    done = converged(
-        probe(
-            "containerd",
-            ("Rocky", "9", "RedHat"),
-            tmp_path,
-            artifact_source="upstream",
-            containerd_artifact={**ARTIFACT, "version": version},
-            runc_artifact={**ARTIFACT, "version": "1.3.6"},
-        )
-    )
-    assert tomllib.loads(content(done, "/etc/containerd/config.toml"))["version"] == format_version
+def test_registry_mirrors(played: Play) -> None:
+    done = played.of("debian-12")
+    hosts = tomllib.loads(content(done, "/etc/containerd/certs.d/docker.io/hosts.toml"))
+    assert hosts["server"] == "https://registry-1.docker.io"
+    assert list(hosts["host"]) == MIRRORS["docker.io"]
+    default = tomllib.loads(content(done, "/etc/containerd/certs.d/_default/hosts.toml"))
+    assert list(default) == ["host"]
+
+
+def test_containerd_from_a_release_gets_a_unit_and_runc(played: Play) -> None:
+    done = played.of("rocky-9-upstream")
     unit = content(done, "/etc/systemd/system/containerd.service")
     assert "ExecStart=/usr/local/bin/containerd\n" in unit
-    assert done.task("Packages").result["installed"] == []
-    assert [item["item"]["dest"] for item in done.task("Release files").result["results"]] == [
-        "/usr/local/bin",
-        "/usr/local/sbin",
-    ]
+    releases = done.task("Release files").result["results"]
+    assert [item["item"]["dest"] for item in releases] == ["/usr/local/bin", "/usr/local/sbin"]
 
 
-def test_a_newer_runc_beside_the_distributions_containerd(tmp_path: Path) -> None:
-    runc = {**ARTIFACT, "version": "1.3.6"}
-    facts = ("Debian", "12", "Debian")
-    done = converged(probe("containerd", facts, tmp_path, runc_source="upstream", runc_artifact=runc))
+def test_a_newer_runc_beside_the_distributions_containerd(played: Play) -> None:
+    done = played.of("newer-runc")
     assert "runc" not in done.task("Packages").result["installed"]
-    assert [item["item"]["receipt"] for item in done.task("Release files").result["results"]] == [
-        "runc-release"
-    ]
+    releases = done.task("Release files").result["results"]
+    assert [item["item"]["receipt"] for item in releases] == ["runc-release"]
 
 
-@pytest.mark.parametrize("source", ["distro", "upstream"])
-def test_cni_plugins_and_the_bootstrap_network(source: str, tmp_path: Path) -> None:
-    done = converged(
-        probe(
-            "cni_plugins",
-            ("Ubuntu", "24", "Debian"),
-            tmp_path,
-            cni_plugins_source=source,
-            cni_plugins_subnet="10.1.2.0/24",
-            cni_plugins_artifact={**ARTIFACT, "version": "1.9.1"},
-        )
-    )
-    network = json.loads(content(done, "/etc/cni/net.d/10-nodestrap.conflist"))
+@pytest.mark.parametrize(
+    ("case", "subnet"), [("debian-12", "10.85.0.0/16"), ("rocky-9-upstream", "10.1.2.0/24")]
+)
+def test_the_bootstrap_network(case: str, subnet: str, played: Play) -> None:
+    network = json.loads(content(played.of(case), "/etc/cni/net.d/10-nodestrap.conflist"))
     assert [plugin["type"] for plugin in network["plugins"]] == ["bridge", "portmap"]
-    assert network["plugins"][0]["ipam"]["ranges"] == [[{"subnet": "10.1.2.0/24"}]]
+    assert network["plugins"][0]["ipam"]["ranges"] == [[{"subnet": subnet}]]
 
 
-def test_no_bootstrap_network_where_another_one_comes(tmp_path: Path) -> None:
-    facts = ("Debian", "12", "Debian")
-    done = converged(probe("cni_plugins", facts, tmp_path, cni_plugins_network="none"))
-    paths = done.task("Network configuration").result["paths"]
+def test_no_bootstrap_network_where_another_one_comes(played: Play) -> None:
+    paths = played.of("no-network").task("Network configuration").result["paths"]
     assert not [path for path in paths if path.endswith(".conflist")]
 
 
-def test_pycri_has_units_a_command_and_a_configuration_that_it_accepts(tmp_path: Path) -> None:
-    done = converged(
-        probe(
-            "pycri",
-            ("RedHat", "8", "RedHat"),
-            tmp_path,
-            pycri_artifact=RELEASE,
-            pycri_cgroup_driver="systemd",
-            pycri_log_level="debug",
-        )
-    )
+def test_pycri_has_units_a_command_and_a_configuration_that_it_accepts(played: Play) -> None:
+    done = played.of("rhel-8-pycri")
     config = parse(content(done, "/etc/pycri/config.toml"))
     assert (config.cgroups.driver, config.log_level) == ("systemd", "debug")
     command = content(done, "/usr/local/bin/pycri")
@@ -223,40 +242,31 @@ def test_pycri_has_units_a_command_and_a_configuration_that_it_accepts(tmp_path:
     assert {"KillMode=control-group", "Wants=containerd.service pycri-io.service"} <= set(control)
     assert "FileDescriptorStoreMax=8192" in data
     assert "FileDescriptorStorePreserve=yes" not in data  # systemd 252 does not know it
-    assert (
-        yaml.safe_load(content(done, "/etc/crictl.yaml"))["runtime-endpoint"]
-        == "unix:///run/pycri/pycri.sock"
-    )
+    crictl = yaml.safe_load(content(done, "/etc/crictl.yaml"))
+    assert crictl["runtime-endpoint"] == "unix:///run/pycri/pycri.sock"
     assert content(done, "/opt/pycri/current") == "link to 0.1.0-abc\n"
 
 
-def test_an_archive_for_another_python_is_refused(tmp_path: Path) -> None:
-    facts = ("Debian", "13", "Debian")
-    done = probe("pycri", facts, tmp_path, pycri_artifact=RELEASE, pycri_python="3.13")
-    assert done.code != 0
-    assert "built for Python 3.11, but pycri_python is 3.13" in done.failure
-
-
 @pytest.mark.parametrize(
-    ("role", "variables"),
+    ("case", "message"),
     [
-        ("os_prepare", {"os_prepare_swap": "maybe"}),
-        ("containerd", {"containerd_source": "upsteam"}),
-        ("cni_plugins", {"cni_plugins_network": "flannel"}),
-        ("pycri", {"pycri_artifact": {"path": "/x"}}),
+        ("unknown-distribution", "Slackware 15 is not supported."),
+        ("other-python", "built for Python 3.11, but pycri_python is 3.13"),
+        ("wrong-swap", "os_prepare_swap"),
+        ("wrong-source", "containerd_source"),
+        ("wrong-network", "cni_plugins_network"),
+        ("half-an-artifact", "missing required arguments"),
     ],
 )
-def test_a_wrong_value_is_refused_before_anything_happens(
-    role: str, variables: dict[str, Any], tmp_path: Path
-) -> None:
-    done = probe(role, ("Debian", "12", "Debian"), tmp_path, **variables)
-    assert done.code != 0
-    assert "Validation of arguments failed" in done.failure
-    assert next(iter(variables)) in json.dumps(done.tasks[-1].result)
+def test_a_wrong_value_is_refused_before_anything_happens(case: str, message: str, played: Play) -> None:
+    done = played.of(case)
+    assert message in json.dumps(done.tasks[-1].result)
+    assert done.failed
+    assert done.changed == []
 
 
 def test_every_default_is_documented_and_every_documented_default_holds() -> None:
-    for role in ("os_prepare", "containerd", "cni_plugins", "pycri"):
+    for role in ALL:
         specs = yaml.safe_load((ROLES / role / "meta/argument_specs.yml").read_text())["argument_specs"]
         options = specs["main"]["options"]
         defaults = yaml.safe_load((ROLES / role / "defaults/main.yml").read_text())
