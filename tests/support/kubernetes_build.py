@@ -19,7 +19,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -38,6 +38,7 @@ BINARIES = (
 _GO = "1.15"
 _RECIPE = 1  # part of the cache's key: raise it when a change to this file changes the binaries
 _PACKAGE = "k8s.io/kubernetes"
+_CRICTL = Path(__file__).with_name("crictl.go")
 # Packages that speak of the tag without asking for it, or that no binary of ours contains.
 _NOT_IN_OPENAPI = ("code-generator", "sample-apiserver")
 
@@ -52,15 +53,30 @@ def build() -> Path:
     One process builds, others wait for it. Raises KubernetesBuildError, or DebianError when a package of
     Debian's cannot be had.
     """
+    return _cached(VERSION, str(_RECIPE).encode(), _build)
+
+
+def build_crictl() -> Path:
+    """Return the directory that holds a small ``crictl`` (crictl.go), built against the same tree.
+
+    Raises as ``build`` does.
+    """
+    return _cached("crictl", _CRICTL.read_bytes(), _build_crictl)
+
+
+def _cached(name: str, recipe: bytes, make: Callable[[Path, list[Path], Path], None]) -> Path:
+    """The finished ``bin`` directory of ``make``, from the cache or from now."""
     dsc = debian.download_source("bookworm", "kubernetes")
     go_packages = [debian.unpack("bullseye", f"golang-{_GO}-{part}") for part in ("go", "src")]
-    target = cache_root() / _key(dsc, go_packages)
+    target = cache_root() / _key(name, recipe, dsc, go_packages)
+    if target.exists():
+        return target
     with _locked(cache_root()):
         if not target.exists():
             _clear_stale(cache_root())
             work = cache_root() / f"building-{os.getpid()}"
             try:
-                _build(dsc, go_packages, work)
+                make(dsc, go_packages, work)
                 (work / "bin").rename(target)
             finally:
                 shutil.rmtree(work, ignore_errors=True)
@@ -72,10 +88,10 @@ def cache_root() -> Path:
     return debian.cache_root().parent / "kubernetes"
 
 
-def _key(dsc: Path, go_packages: list[Path]) -> str:
-    """The version, and a digest of the source (its .dsc lists every tarball's sum), the Go and the recipe."""
-    parts = [dsc.read_bytes(), *(path.name.encode() for path in go_packages), str(_RECIPE).encode()]
-    return f"{VERSION}-{hashlib.sha256(b'|'.join(parts)).hexdigest()[:16]}"
+def _key(name: str, recipe: bytes, dsc: Path, go_packages: list[Path]) -> str:
+    """The name, and a digest of the source (its .dsc lists every tarball's sum), the Go and the recipe."""
+    parts = [dsc.read_bytes(), *(path.name.encode() for path in go_packages), recipe]
+    return f"{name}-{hashlib.sha256(b'|'.join(parts)).hexdigest()[:16]}"
 
 
 @contextmanager
@@ -97,23 +113,36 @@ def _clear_stale(root: Path) -> None:
 
 
 def _build(dsc: Path, go_packages: list[Path], work: Path) -> None:
-    source = work / "gopath" / "src" / _PACKAGE
-    source.parent.mkdir(parents=True)
-    with _step("unpack Debian's source package"):
-        _run(["dpkg-source", "--no-check", "-x", str(dsc), str(source)], cwd=work, env=dict(os.environ))
-    goroot = _goroot(go_packages, work)
-    env = _environment(goroot, work)
-    go = str(goroot / "bin" / "go")
+    source, go, env = _prepare(dsc, go_packages, work)
     with _step("generate OpenAPI definitions, without which the API server will not start"):
         _generate_openapi(go, source, work, env)
     flags = f"-s -w -buildid= {_version_flags(dsc)}"
     with _step(f"compile {', '.join(BINARIES)}"):
-        (work / "bin").mkdir()
         command = [go, "build", "-v", "-trimpath", "-ldflags", flags, "-o", f"{work / 'bin'}/"]
         _run_counted([*command, *(f"./cmd/{name}" for name in BINARIES)], cwd=source, env=env)
     missing = [name for name in BINARIES if not (work / "bin" / name).is_file()]
     if missing:
         raise KubernetesBuildError(f"go build succeeded, but made no {', '.join(missing)}")
+
+
+def _build_crictl(dsc: Path, go_packages: list[Path], work: Path) -> None:
+    source, go, env = _prepare(dsc, go_packages, work)
+    (source / "cmd" / "crictl").mkdir()
+    shutil.copy(_CRICTL, source / "cmd" / "crictl" / "main.go")
+    command = [go, "build", "-trimpath", "-ldflags", "-s -w -buildid=", "-o", str(work / "bin" / "crictl")]
+    with _step("compile crictl"):
+        _run([*command, "./cmd/crictl"], cwd=source, env=env)
+
+
+def _prepare(dsc: Path, go_packages: list[Path], work: Path) -> tuple[Path, str, dict[str, str]]:
+    """Lay out source and Go below ``work``; returns the tree, the ``go`` command and its environment."""
+    source = work / "gopath" / "src" / _PACKAGE
+    source.parent.mkdir(parents=True)
+    (work / "bin").mkdir()
+    with _step("unpack Debian's source package"):
+        _run(["dpkg-source", "--no-check", "-x", str(dsc), str(source)], cwd=work, env=dict(os.environ))
+    goroot = _goroot(go_packages, work)
+    return source, str(goroot / "bin" / "go"), _environment(goroot, work)
 
 
 def _goroot(go_packages: list[Path], work: Path) -> Path:

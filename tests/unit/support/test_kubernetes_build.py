@@ -23,12 +23,13 @@ def test_the_key_follows_the_inputs(tmp_path: Path) -> None:
     dsc = tmp_path / "kubernetes.dsc"
     dsc.write_text("one")
     go = [Path("/x/golang-1.15-go_1"), Path("/x/golang-1.15-src_1")]
-    first = build._key(dsc, go)
-    assert first.startswith(f"{build.VERSION}-")
-    assert build._key(dsc, go) == first
-    assert build._key(dsc, [Path("/x/golang-1.15-go_2"), go[1]]) != first
+    first = build._key("a", b"1", dsc, go)
+    assert first.startswith("a-")
+    assert build._key("a", b"1", dsc, go) == first
+    assert build._key("a", b"2", dsc, go) != first
+    assert build._key("a", b"1", dsc, [Path("/x/golang-1.15-go_2"), go[1]]) != first
     dsc.write_text("two")
-    assert build._key(dsc, go) != first
+    assert build._key("a", b"1", dsc, go) != first
 
 
 def test_another_version_in_bookworm_is_noticed(tmp_path: Path) -> None:

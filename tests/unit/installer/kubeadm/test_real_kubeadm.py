@@ -11,8 +11,8 @@ from tests.unit.installer.kubeadm import golden
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(3600)]
 
-# kubeadm's dry run writes below /etc/kubernetes and looks at ports: it gets its own /etc, /var/lib and network,
-# so that this machine stays as it is.
+# kubeadm's dry run writes below /etc/kubernetes and looks at ports: it gets an /etc, a /var/lib and a network
+# of its own, so that this machine stays as it is.
 _APART = """
 set -e
 ip link set lo up
