@@ -14,13 +14,30 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from installer.lab.tools import run
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 DEFAULT_MIRROR = "http://deb.debian.org/debian"
 _PROXIES = ("http_proxy", "https_proxy", "ftp_proxy", "no_proxy")
-_COPIED = ("sources.list", "sources.list.d", "apt.conf", "apt.conf.d", "auth.conf", "auth.conf.d", "keyrings",
-           "preferences", "preferences.d", "trusted.gpg", "trusted.gpg.d")  # fmt: skip
+# How packages are fetched and trusted. The controller's hooks and its image-size tuning stay its own.
+_SETTINGS = (
+    *(
+        "Acquire::http",
+        "Acquire::https",
+        "Acquire::ftp",
+        "Acquire::Check-",
+        "Acquire::Allow",
+        "Acquire::By-Hash",
+    ),
+    *("Acquire::Force", "Acquire::Retries", "Acquire::Queue-Mode", "Acquire::Languages"),
+    *("APT::Authentication", "APT::Get::AllowUnauthenticated"),
+)
+_COPIED = (
+    *("sources.list", "sources.list.d", "auth.conf", "auth.conf.d", "keyrings"),
+    *("preferences", "preferences.d", "trusted.gpg", "trusted.gpg.d"),
+)
 
 
 @dataclass(frozen=True)
@@ -61,13 +78,20 @@ class PackageAccess:
 
 
 def access_for(
-    suite: str, *, etc: Path = Path("/etc"), environ: Mapping[str, str] | None = None
+    suite: str,
+    *,
+    etc: Path = Path("/etc"),
+    environ: Mapping[str, str] | None = None,
+    settings: str | None = None,
 ) -> PackageAccess:
     """How a host of Debian `suite` gets packages on this machine.
 
     The controller's own sources are used when it runs the same suite; otherwise a standard set for `suite`
-    on the mirror that its sources name (Debian's own where it is no Debian).
+    on the mirror that its sources name (Debian's own where it is no Debian). `settings` is what
+    `apt-config dump` prints.
     """
+    if settings is None:
+        settings = run("apt-config", "dump") if shutil.which("apt-config") else ""
     environ = os.environ if environ is None else environ
     mirror = debian_mirror(_sources(etc)) or DEFAULT_MIRROR
     files = {f"/etc/apt/{name}": content for name, content in _apt_files(etc).items()}
@@ -78,6 +102,8 @@ def access_for(
             if "/sources.list" not in name and "/preferences" not in name
         }
         files["/etc/apt/sources.list"] = _standard_sources(suite, mirror).encode()
+    kept = [line for line in settings.splitlines() if line.startswith(_SETTINGS)]
+    files["/etc/apt/apt.conf.d/90nodestrap-lab"] = "".join(f"{line}\n" for line in kept).encode()
     authorities = Path("/usr/local/share/ca-certificates")
     if authorities.is_dir():
         files.update({str(path): path.read_bytes() for path in sorted(authorities.rglob("*.crt"))})

@@ -28,7 +28,7 @@ BASE = (
 # What the roles install: downloaded into apt's cache, so that a run waits for no mirror, but not installed.
 PREFETCHED = (
     *("containerd", "runc", "containernetworking-plugins", "conntrack", "socat"),
-    *("ebtables", "ethtool", "ipset", "python3-venv"),
+    *("ebtables", "ethtool", "ipset", "isal"),
 )
 _SCRIPTS = ("make-writable", "finish-root", "nodestrap-lab.service")
 _UNUSED_DAYS = 14
