@@ -1,33 +1,28 @@
-"""pycri-io: the process that owns every container's standard streams."""
+"""pycri-io: the process that owns every container's standard streams.
+
+Containers may be blocked on full pipes while it starts. So the FIFOs come first, with a handful of modules;
+everything that speaks gRPC or HTTP is imported in a thread while output flows again.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import fcntl
 import logging
-import os
 import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import grpc
-
-from pycri.config import Config
-from pycri.containerd.client import Containerd
 from pycri.errors import AlreadyExists
-from pycri.io.exec_process import ExecRunner
 from pycri.io.notify import notify, take_stored_fds
-from pycri.io.rpc import MAX_MESSAGE_BYTES, server_handler
-from pycri.io.service import DataPlane
 from pycri.io.table import ContainerTable
-from pycri.streaming.handler import session_handler
-from pycri.streaming.server import StreamingServer
+
+if TYPE_CHECKING:
+    from pycri.config import Config
 
 log = logging.getLogger(__name__)
-
-# An ExecSync under way may end by itself on SIGTERM; the containers' output waits in the pipes meanwhile.
-_GRACE_SECONDS = 2.0
 
 
 async def main(config: Config) -> None:
@@ -47,7 +42,7 @@ async def main(config: Config) -> None:
 
 @asynccontextmanager
 async def serve(config: Config) -> AsyncIterator[None]:
-    """The daemon without its signals: listens on ``config.io_socket`` while the block runs."""
+    """The daemon without its signals, while the block runs."""
     run = Path(config.run)
     run.mkdir(mode=0o755, parents=True, exist_ok=True)
     async with AsyncExitStack() as stack:
@@ -55,42 +50,16 @@ async def serve(config: Config) -> AsyncIterator[None]:
         containers = ContainerTable(run / "io")
         stack.callback(containers.suspend)
         taken = containers.recover(take_stored_fds())
-        containerd = await stack.enter_async_context(
-            Containerd(config.containerd.address, config.containerd.namespace)
-        )
-        execs = ExecRunner(containerd.tasks, run / "exec")
-        stack.push_async_callback(execs.close, _GRACE_SECONDS)
-        leftovers = execs.recover()
-        streaming = StreamingServer(session_handler(containers, execs, containerd.tasks))
-        await streaming.start(config.streaming.address, config.streaming.port)
-        stack.push_async_callback(streaming.stop)
-        server = _server(DataPlane(containers, execs, streaming.prepare), Path(config.io_socket))
-        await server.start()
-        stack.push_async_callback(server.stop, _GRACE_SECONDS)
-        log.info(
-            "pycri-io serves %s; %d containers taken up, %d leftover execs removed",
-            config.io_socket,
-            taken,
-            leftovers,
-        )
+        log.info("the streams of %d containers are taken up", taken)
+        await asyncio.to_thread(_import_boundary)
+        from pycri.io.boundary import serve_boundary
+
+        await stack.enter_async_context(serve_boundary(config, containers))
         yield
 
 
-def _server(service: DataPlane, socket: Path) -> grpc.aio.Server:
-    server = grpc.aio.server(
-        options=(
-            ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
-            ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
-        )
-    )
-    server.add_generic_rpc_handlers((server_handler(service.guard),))
-    # gRPC binds in this call, so the socket is never open to others, not even for a moment
-    before = os.umask(0o177)
-    try:
-        server.add_insecure_port(f"unix:{socket}")
-    finally:
-        os.umask(before)
-    return server
+def _import_boundary() -> None:
+    import pycri.io.boundary  # noqa: F401 - only the import's time matters
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from google.protobuf.any_pb2 import Any as AnyMessage
 
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from pycri.containerd.tasks import Tasks
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 _RECORD = "exec.json"
 _DISPOSE_SECONDS = 60.0
@@ -45,14 +47,11 @@ class ExecProcess:
     pid: int
     readers: Mapping[str, int]  # "stdout", "stderr" -> descriptor
     stdin: int  # descriptor of the writing end, -1 without stdin
+    exited: asyncio.Task[int]
 
     async def wait(self) -> int:
         """The exit code. Waits on through a restart of containerd; NotFound: nobody knows any more."""
-        while True:
-            try:
-                return (await self.tasks.wait(self.container_id, self.exec_id)).exit_status
-            except Unavailable:  # noqa: PERF203 - waits on each failure anyway
-                await asyncio.sleep(0.2)
+        return await asyncio.shield(self.exited)
 
     async def resize(self, width: int, height: int) -> None:
         await self.tasks.resize_pty(self.container_id, width, height, self.exec_id)
@@ -99,19 +98,27 @@ class ExecRunner:
         paths = {name: str(place / name) if on else "" for name, on in wanted.items()}
         fds: dict[str, int] = {}
         pid = 0
+        exited: asyncio.Task[int] | None = None
         try:
             _prepare(place, container_id, paths, fds)
             message = AnyMessage(type_url=PROCESS_TYPE_URL, value=spec)
             # shielded: an exec that containerd makes after we have gone could not be found and deleted
-            pid = await self._finish(self._start(container_id, exec_id, message, paths, tty))
+            await self._finish(self._tasks.exec(container_id, exec_id, message, terminal=tty, **paths))
+            # asked before the start, so that the answer is under way when the process ends
+            exited = asyncio.ensure_future(self._wait(container_id, exec_id))
+            pid = await self._finish(self._tasks.start(container_id, exec_id))
             readers = {name: fd for name, fd in fds.items() if name != "stdin"}
-            yield ExecProcess(self._tasks, container_id, exec_id, pid, readers, fds.get("stdin", -1))
+            stdin_fd = fds.get("stdin", -1)
+            yield ExecProcess(self._tasks, container_id, exec_id, pid, readers, stdin_fd, exited)
         except BaseException:
             if not pid:
                 for fd in fds.values():
                     os.close(fd)
             raise
         finally:
+            if exited is not None:
+                exited.add_done_callback(_seen)
+                exited.cancel()
             self._spawn(self._dispose(place, container_id, exec_id, pid))
 
     async def close(self, timeout: float) -> None:
@@ -122,13 +129,14 @@ class ExecRunner:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
 
-    async def _start(
-        self, container_id: str, exec_id: str, spec: AnyMessage, paths: Mapping[str, str], tty: bool
-    ) -> int:
-        await self._tasks.exec(container_id, exec_id, spec, terminal=tty, **paths)
-        return await self._tasks.start(container_id, exec_id)
+    async def _wait(self, container_id: str, exec_id: str) -> int:
+        while True:
+            try:
+                return (await self._tasks.wait(container_id, exec_id)).exit_status
+            except Unavailable:  # noqa: PERF203 - waits on each failure anyway
+                await asyncio.sleep(0.2)
 
-    async def _finish(self, work: Coroutine[Any, Any, int]) -> int:
+    async def _finish(self, work: Coroutine[Any, Any, T]) -> T:
         """Runs ``work`` to its end even when the caller is cancelled; only then lets the cancel through."""
         task = asyncio.ensure_future(work)
         try:
@@ -136,7 +144,7 @@ class ExecRunner:
         except asyncio.CancelledError:
             await asyncio.wait({task}, timeout=_DISPOSE_SECONDS)
             if task.done() and not task.cancelled():
-                task.exception()  # seen: the cancel is what the caller learns
+                _seen(task)  # the cancel is what the caller learns
             raise
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
@@ -196,6 +204,12 @@ async def kill_exec(tasks: Tasks, container_id: str, exec_id: str, pid: int) -> 
         return
     except PycriError as error:
         log.debug("kill of exec %s: %s", exec_id, error)
+
+
+def _seen(task: asyncio.Task[Any]) -> None:
+    """Takes note of a task's failure, which asyncio would complain of otherwise."""
+    if not task.cancelled():
+        task.exception()
 
 
 def _prepare(place: Path, container_id: str, paths: Mapping[str, str], fds: dict[str, int]) -> None:
