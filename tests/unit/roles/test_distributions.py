@@ -71,13 +71,13 @@ CASES: dict[str, tuple[tuple[str, str, str], list[str], dict[str, Any]]] = {
         {
             "containerd_source": "upstream",
             "containerd_artifact": {**ARTIFACT, "version": "1.7.34"},
-            "runc_source": "distro",
+            "containerd_runc_source": "distro",
         },
     ),
     "newer-runc": (
         DEBIAN_13,
         ["containerd"],
-        {"runc_source": "upstream", "runc_artifact": {**ARTIFACT, "version": "1.3.6"}},
+        {"containerd_runc_source": "upstream", "runc_artifact": {**ARTIFACT, "version": "1.3.6"}},
     ),
     "no-network": (UBUNTU_24, ["cni_plugins"], {"cni_plugins_network": "none"}),
     "unknown-distribution": (("Slackware", "15", "Slackware"), ["os_prepare"], {}),
