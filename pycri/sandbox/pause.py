@@ -101,23 +101,38 @@ class Pause:
         await self.delete_task(sandbox_id)
 
     async def end(self, sandbox_id: str) -> None:
-        """SIGKILL, and wait until no process is left."""
+        """SIGKILL, and wait until no process is left. Raises DeadlineExceeded."""
+        waiting = asyncio.ensure_future(self._wait(sandbox_id))
         try:
-            waiting = asyncio.ensure_future(self._containerd.tasks.wait(sandbox_id))
-            try:
-                await self._containerd.tasks.kill(sandbox_id, signal.SIGKILL, all=True)
-                await asyncio.wait_for(waiting, _KILL_TIMEOUT)
-            finally:
-                waiting.cancel()
-                await asyncio.wait([waiting])
-                if not waiting.cancelled():
-                    waiting.exception()
+            await self._containerd.tasks.kill(sandbox_id, signal.SIGKILL, all=True)
+            await asyncio.wait_for(asyncio.shield(waiting), _KILL_TIMEOUT)
         except (errors.NotFound, errors.FailedPrecondition):
             pass  # ended already, or never started: delete tells
         except asyncio.TimeoutError:
             raise errors.DeadlineExceeded(
                 f"the pause process of {sandbox_id} did not end within {_KILL_TIMEOUT:g} s of SIGKILL"
             ) from None
+        finally:
+            waiting.cancel()
+            await asyncio.gather(waiting, return_exceptions=True)
+
+    async def _wait(self, sandbox_id: str) -> None:
+        try:
+            await self._containerd.tasks.wait(sandbox_id)
+        except errors.NotFound:
+            return
+        except errors.PycriError:
+            # The exit's event may have come first and the task be deleted, and its shim with it: the call
+            # is then cut off, with an error of no particular kind.
+            if await self._exists(sandbox_id):
+                raise
+
+    async def _exists(self, sandbox_id: str) -> bool:
+        try:
+            await self._containerd.tasks.get(sandbox_id)
+        except errors.NotFound:
+            return False
+        return True
 
     async def delete_task(self, sandbox_id: str) -> None:
         """Once at a time: the shim ends with the first call, and would cut a second one off."""
