@@ -14,6 +14,7 @@ from installer.verify.host import Host, HostError
 from installer.verify.pods import Container
 
 _ID = re.compile(r"[A-Za-z0-9_.-]{12,}")
+_LINK = re.compile(r"(\d+): ([^:@]+)[:@]")
 
 
 @dataclass(frozen=True)
@@ -30,12 +31,14 @@ class PodTraces:
 
 def host_links(host: Host) -> set[tuple[str, str]]:
     """(index, name) of each of the host's interfaces. Raises HostError."""
-    # one that goes away meanwhile is left out
+    # `ip` asks the kernel; /sys may be another network namespace's, as it is in a container with systemd.
+    # One that goes away meanwhile is left out.
     script = (
-        "for d in /sys/class/net/*; do\n"
-        'index=$(cat "$d/ifindex" 2>/dev/null) && echo "$index ${d##*/}"; done; true'
+        "if command -v ip >/dev/null; then ip -o link; else for d in /sys/class/net/*; do\n"
+        'index=$(cat "$d/ifindex" 2>/dev/null) && echo "$index: ${d##*/}:"; done; true; fi'
     )
-    return {(index, name) for index, name in map(str.split, host.run(script).text.splitlines())}
+    found = (_LINK.match(line) for line in host.run(script).text.splitlines())
+    return {(match[1], match[2]) for match in found if match}
 
 
 def trace(host: Host, container: Container, before: Collection[tuple[str, str]]) -> PodTraces:
@@ -69,16 +72,13 @@ def leaked(host: Host, ids: Collection[str], traces: PodTraces) -> list[str]:
 
 
 # Reads ids from stdin. grep -F -f: one pass over each listing for all ids. A shim has its pod's id among its
-# arguments; a process of the container has it in its cgroup's path.
+# arguments; a process of the container has it in its cgroup's path. -s: processes end while we look.
 _SEARCH = """
 ids=$(mktemp) && trap 'rm -f "$ids"' EXIT && cat > "$ids"
 grep -F -f "$ids" /proc/self/mountinfo | awk '{print "mount " $5}'
 find /sys/fs/cgroup -type d 2>/dev/null | grep -F -f "$ids" | sed 's/^/cgroup /'
-for p in /proc/[0-9]*; do
-    tr '\\000' ' ' < "$p/cmdline" 2>/dev/null | grep -q -F -f "$ids" &&
-        echo "process ${p#/proc/} by its arguments"
-    grep -q -F -f "$ids" "$p/cgroup" 2>/dev/null && echo "process ${p#/proc/} by its cgroup"
-done
+grep -a -l -s -F -f "$ids" /proc/[0-9]*/cmdline /proc/[0-9]*/cgroup |
+    sed 's|^/proc/\\([0-9]*\\)/|process \\1 by its |'
 true
 """
 

@@ -16,10 +16,12 @@ import pytest
 from installer import cli
 from installer.lab.registry import Registry
 from installer.lab.standard_images import BUSYBOX, MIRRORED, PAUSE, push_standard_images
-from installer.verify import Options, Outcome, run_tiers
+from installer.verify import Options, Outcome, leaks, run_tiers
 from installer.verify.client import Cancelled, CriClient
-from installer.verify.pods import LABEL, NAMESPACE
+from installer.verify.host import LocalHost
+from installer.verify.pods import LABEL, NAMESPACE, running_pod
 from installer.verify.runner import Interrupt
+from installer.verify.session import Session
 from pycri._generated import cri_pb2
 from tests.support.containerd import ContainerdHost
 
@@ -169,3 +171,23 @@ def test_the_command_writes_json_and_junit(
     assert document["exit_code"] == 0
     assert document["endpoints"][0]["runtime"].startswith("containerd ")
     assert junit.read_text().count("<testcase") == len(document["endpoints"][0]["checks"])
+
+
+def test_the_leak_search_finds_everything_of_a_pod_that_lives(containerd: ContainerdHost) -> None:
+    client = CriClient(f"unix://{containerd.address}")
+    session = Session(client, LocalHost(), f"unix://{containerd.address}", Options())
+    try:
+        before = leaks.host_links(session.host)
+        with running_pod(session, "alive") as pod:
+            traces = leaks.trace(session.host, pod.start(), before)
+            found = leaks.leaked(session.host, session.made_ids, traces)
+        kinds = {phrase.partition(" ")[0] for phrase in found}
+        assert kinds == {"mount", "cgroup", "process", "network", "interface"}, found
+        assert {phrase.rpartition(" ")[2] for phrase in found if phrase.startswith("process")} == {
+            "cmdline",
+            "cgroup",
+        }
+    finally:
+        session.close()
+        client.close()
+    assert session.leftovers == []
