@@ -18,6 +18,10 @@ _NAME = click.option(
 )
 
 
+# Everything after HOST is the command's own, options that look like ours included.
+_PASS_ON = {"ignore_unknown_options": True, "allow_interspersed_args": False}
+
+
 @click.group("lab")
 def command() -> None:
     """Boot and remove throw-away hosts on this machine, with a registry and an inventory for them."""
@@ -74,7 +78,7 @@ def list_() -> None:
     _print_labs(None, packages=current().verbosity > 0)
 
 
-@command.command("ssh", context_settings={"ignore_unknown_options": True})
+@command.command("ssh", context_settings=_PASS_ON)
 @_NAME
 @click.argument("host")
 @click.argument("words", metavar="[COMMAND...]", nargs=-1, type=click.UNPROCESSED)
@@ -83,11 +87,11 @@ def ssh_(name: str, host: str, words: tuple[str, ...]) -> None:
     from installer.lab import ssh
 
     lab = state.require(name)
-    argv = ssh.command(lab, lab.host(host), words)
+    argv = ssh.command(lab, lab.host(host), _without_dashes(words))
     os.execv(argv[0], argv)
 
 
-@command.command("exec", context_settings={"ignore_unknown_options": True})
+@command.command("exec", context_settings=_PASS_ON)
 @_NAME
 @click.argument("host")
 @click.argument("words", metavar="COMMAND...", nargs=-1, type=click.UNPROCESSED, required=True)
@@ -101,7 +105,7 @@ def exec_(context: click.Context, name: str, host: str, words: tuple[str, ...]) 
     lab = state.require(name)
     code = 0
     for chosen in lab.hosts if host == "all" else [lab.host(host)]:
-        argv = ssh.command(lab, chosen, [shlex.join(words)], batch=True)
+        argv = ssh.command(lab, chosen, [shlex.join(_without_dashes(words))], batch=True)
         code = subprocess.run(argv, check=False).returncode or code
     context.exit(code)
 
@@ -144,6 +148,11 @@ def _print_labs(names: list[str] | None, *, packages: bool) -> None:
             click.echo(f"  {host.name:<10} {host.address}:{host.port:<6} {status}")
             for package in host.packages or ():
                 click.echo(f"    {package}")
+
+
+def _without_dashes(words: tuple[str, ...]) -> tuple[str, ...]:
+    """`words` without the `--` that people put before a command."""
+    return words[1:] if words[:1] == ("--",) else words
 
 
 def _short(path: Path) -> str:

@@ -101,7 +101,8 @@ class NspawnHosts:
         for identity in _supervisors(lab, host):
             processes.stop(identity, signals=((9, 10.0),))
         if Path("/run/systemd/system").is_dir() and shutil.which("systemctl"):
-            tools.run("systemctl", "stop", "--", _machine(lab, host) + ".service")
+            # As a pattern: then a unit that is gone already is no error.
+            tools.run("systemctl", "stop", _machine(lab, host) + ".servic[e]")
         cgroups.remove(lab.tag, host.name)
 
     def console(self, lab: Lab, host: Host) -> str:
@@ -124,7 +125,12 @@ def _mount_root(home: Path) -> Path:
         not chosen.is_symlink()
     ):  # a cache that has moved on must not pull the rug from under an old upper layer
         chosen.symlink_to(cached_root(_RECIPE, Progress(quiet=True)))
-    lower = chosen.resolve(strict=True)
+    lower = chosen.resolve()
+    if not lower.is_dir():
+        raise NodestrapError(
+            f"The root file system that {home.name} was made from is gone: {lower}",
+            fix="nodestrap lab down, then up again.",
+        )
     options = f"lowerdir={_escape(lower)},upperdir={_escape(upper)},workdir={_escape(work)}"
     try:
         tools.run("mount", "-t", "overlay", "nodestrap-lab", "-o", options, str(root))

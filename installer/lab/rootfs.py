@@ -116,7 +116,7 @@ def _logged(log: Path, argv: list[str]) -> None:
 def _forget_unused(roots: Path) -> None:
     """Remove roots that no lab has used for a while and none has mounted."""
     mounted = Path("/proc/self/mountinfo").read_text()
-    for root in roots.iterdir():
+    for root in [entry for entry in roots.iterdir() if entry.is_dir()]:
         old = time.time() - root.stat().st_mtime > _UNUSED_DAYS * 86400
-        if root.is_dir() and old and str(root) not in mounted:
+        if old and str(root) not in mounted:
             shutil.rmtree(root)

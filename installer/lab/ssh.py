@@ -50,7 +50,7 @@ def command(lab: Lab, host: Host, words: Sequence[str] = (), *, batch: bool = Fa
     ]
 
 
-def ask(lab: Lab, host: Host, script: str, *, timeout: float = 60) -> str:
+def ask(lab: Lab, host: Host, script: str, *, timeout: float = 180) -> str:
     """What the shell line `script` prints on `host`. Raises NodestrapError when it fails."""
     return run(*command(lab, host, [script], batch=True), timeout=timeout)
 
@@ -74,7 +74,7 @@ def await_banner(host: Host, *, seconds: float, check: Callable[[], None]) -> No
 def _banner(host: Host) -> bool:
     try:
         with socket.create_connection((host.address, host.port), timeout=2) as connection:
-            connection.settimeout(5)
+            connection.settimeout(20)  # an emulated host takes its time
             return connection.recv(4) == b"SSH-"
     except OSError:
         return False

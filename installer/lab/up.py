@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -91,11 +92,15 @@ def _raise(lab: Lab, chosen: Backend, progress: Progress) -> None:
     ssh.make_keys(lab)
     with ThreadPoolExecutor(max_workers=len(lab.hosts) + 1) as pool:
         registry = pool.submit(_start_registry, lab, chosen, progress)
-        booting = [pool.submit(_boot, lab, host, chosen, progress) for host in lab.hosts]
-        # The first failure in this order is raised; the pool has waited for the others by then.
-        inventory.write(lab, registry.result())
-        for host in booting:
-            host.result()
+        given_up = threading.Event()
+        booting = [pool.submit(_boot, lab, host, chosen, progress, given_up) for host in lab.hosts]
+        try:
+            inventory.write(lab, registry.result())
+            for host in booting:
+                host.result()
+        except BaseException:
+            given_up.set()  # leaving the block waits for the others: not until they have booted
+            raise
 
 
 def _start_registry(lab: Lab, chosen: Backend, progress: Progress) -> str:
@@ -106,7 +111,7 @@ def _start_registry(lab: Lab, chosen: Backend, progress: Progress) -> str:
     return chosen.registry_url(lab, address)
 
 
-def _boot(lab: Lab, host: Host, chosen: Backend, progress: Progress) -> None:
+def _boot(lab: Lab, host: Host, chosen: Backend, progress: Progress, given_up: threading.Event) -> None:
     if chosen.running(lab, host):
         progress.say(f"{host.name} was up")
         return
@@ -114,6 +119,8 @@ def _boot(lab: Lab, host: Host, chosen: Backend, progress: Progress) -> None:
         chosen.boot(lab, host)
 
         def alive() -> None:
+            if given_up.is_set():
+                raise NodestrapError("no longer waited for: another step failed", host=host.name)
             if not chosen.running(lab, host):
                 raise NodestrapError(
                     f"it ended while booting: {_last(chosen.console(lab, host))}", host=host.name

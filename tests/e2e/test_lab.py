@@ -210,6 +210,9 @@ def test_hosts_have_cgroups_of_their_own(lab: LabCommand, pair: str) -> None:
 def test_exec_passes_words_and_exit_codes_unharmed(lab: LabCommand, pair: str) -> None:
     assert lab("exec", "--name", pair, "node1", "printf", "%s|", "a b", "$HOME", "it's") == "a b|$HOME|it's|"
     lab("exec", "--name", pair, "node1", "sh", "-c", "exit 42", code=42)
+    assert (
+        lab("exec", "--name", pair, "node1", "--", "echo", "-v", "--json", "--name") == "-v --json --name\n"
+    )
     assert lab("ssh", "--name", pair, "node2", "hostname").strip() == "node2"
 
 
