@@ -11,7 +11,7 @@ from time import time
 from urllib.parse import urljoin, urlsplit
 
 import urllib3
-from urllib3.exceptions import HTTPError, LocationParseError
+from urllib3.exceptions import HTTPError, InsecureRequestWarning, LocationParseError
 from urllib3.exceptions import SSLError as TransportSSLError
 
 from pycri.images.registry import challenge
@@ -22,6 +22,9 @@ from pycri.images.registry.proxy import proxy_for
 from pycri.images.registry.tls import tls_context
 from pycri.images.registry.token import fetch_token
 from pycri.version import __version__
+
+# skip_verify is the node owner's word; a warning per request would only fill the journal.
+urllib3.disable_warnings(InsecureRequestWarning)
 
 _USER_AGENT = f"pycri/{__version__}"
 _CONNECT_TIMEOUT = 30.0
@@ -54,8 +57,12 @@ class Endpoint:
         sent = self._authorization
         response = self._follow(method, url, headers, sent)
         if response.status == 401:
-            offered = response.headers.getlist("WWW-Authenticate")
-            authorization = self._answer(challenge.parse(offered), sent)
+            offered = challenge.parse(response.headers.getlist("WWW-Authenticate"))
+            try:
+                authorization = self._answer(offered, sent)
+            except RegistryError:
+                response.close()
+                raise
             if authorization:
                 response.drain_conn()
                 response = self._follow(method, url, headers, authorization)

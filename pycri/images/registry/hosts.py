@@ -120,8 +120,8 @@ class _Reader:
             return tomllib.loads(self.text)
         except tomllib.TOMLDecodeError as error:
             line = re.search(r"line (\d+)", str(error))
-            where = f"{self.path}:{line[1]}" if line else str(self.path)
-            raise FailedPrecondition(f"{where}: not valid TOML: {error}") from None
+            number = line[1] if line else self.text.count("\n") + 1  # "at end of document"
+            raise FailedPrecondition(f"{self.path}:{number}: not valid TOML: {error}") from None
 
     def _host(self, url: str, section: object, *, is_registry: bool) -> Host:
         if not isinstance(section, dict):

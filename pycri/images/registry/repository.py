@@ -24,6 +24,7 @@ _MAX_MANIFEST = 8 * 1024 * 1024
 _FIRST_DELAY, _MAX_DELAY = 0.5, 60.0
 _ATTEMPTS = 5
 _ATTEMPTS_WITHOUT_ANSWER = 3  # nobody listens, or no such name: the kubelet will be back soon enough
+_NO_HEAD = frozenset({400, 404, 405, 501})  # what some registries answer to HEAD alone
 
 T = TypeVar("T")
 
@@ -83,8 +84,14 @@ class Repository:
         Raises RegistryError.
         """
         name = self.reference.object
-        if known and self._all(lambda e: self._head(e, name), self._resolvers()) == known:
-            return None
+        if known:
+            endpoints = self._pullers() if digests.is_digest(name) else self._resolvers()
+            try:
+                if self._all(lambda endpoint: self._head(endpoint, name), endpoints) == known:
+                    return None
+            except RegistryError as error:
+                if error.status not in _NO_HEAD:
+                    raise
         return self.manifest(name)
 
     def manifest(self, name: str) -> Document:

@@ -165,10 +165,9 @@ def test_media_type_is_told_by_the_document_if_by_nothing_else() -> None:
 
 
 SCALAR = st.none() | st.booleans() | st.integers() | st.text(max_size=8) | st.just([]) | st.just({})
-KEYS = st.sampled_from(
-    ["schemaVersion", "mediaType", "config", "layers", "manifests"]
-    + ["digest", "size", "platform", "rootfs", "diff_ids"]
-)
+OUTER = ["schemaVersion", "mediaType", "config", "layers", "manifests"]
+INNER = ["digest", "size", "platform", "rootfs", "diff_ids"]
+KEYS = st.sampled_from([*OUTER, *INNER])
 ENTRY = st.dictionaries(KEYS, SCALAR, max_size=4)
 DOCUMENT = st.dictionaries(KEYS, SCALAR | ENTRY | st.lists(SCALAR | ENTRY, max_size=3), max_size=5)
 
