@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +20,7 @@ from installer.cluster.spec import ClusterSpec, HostSpec
 from installer.content import content_dir
 from installer.errors import ConvergeError
 from installer.progress import Progress
+from installer.ssh.masters import end_masters
 
 _log = logging.getLogger("nodestrap")
 
@@ -79,7 +79,7 @@ def play(
                 verbosity,
             )
     finally:
-        _end_masters(directory / "cm", ssh_config)
+        end_masters(directory / "cm")
     if status == "failed" and not any(
         result.failed or result.unreachable for result in events.results.values()
     ):
@@ -180,15 +180,3 @@ def _set_reason(result: HostResult, task: str, answer: Mapping[str, Any]) -> Non
     result.step = task
     result.reason = f"{message}: {detail.splitlines()[-1]}" if detail else message
     result.fix = fix_for(f"{message}\n{detail}") or "see the log for all that the task said"
-
-
-def _end_masters(directory: Path, ssh_config: Path) -> None:
-    """End the shared ssh connections now rather than when their ControlPersist runs out."""
-    for socket in directory.glob("*"):
-        subprocess.run(
-            ["ssh", "-F", str(ssh_config), "-S", str(socket), "-O", "exit", "nodestrap"],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=10,
-            check=False,
-        )

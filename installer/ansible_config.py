@@ -49,7 +49,7 @@ def write_config(directory: Path, ssh_config: Path, hosts: Sequence[HostSpec]) -
         "connection": {"pipelining": True},  # no temporary file and one ssh less per task
         "ssh_connection": {
             "pipelining": True,
-            "ssh_args": f"-F {ssh_config} -o ControlMaster=auto -o ControlPersist=120s",
+            "ssh_args": f"-F {ssh_config} -o ControlMaster=auto -o ControlPersist=60s",
             "control_path_dir": directory / "cm",
             "retries": 1,
         },

@@ -79,6 +79,9 @@ def private_workdir() -> Iterator[Path]:
     for old in base.glob("nodestrap-run-*"):
         pid = old.name.split("-")[2]
         if old.stat().st_uid == os.getuid() and pid.isdigit() and not Path(f"/proc/{pid}").exists():
+            from installer.ssh.masters import end_masters
+
+            end_masters(old / "ansible" / "cm")
             shutil.rmtree(old, ignore_errors=True)
     directory = tempfile.mkdtemp(prefix=f"nodestrap-run-{os.getpid()}-", dir=base)
     try:

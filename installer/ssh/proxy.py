@@ -20,8 +20,8 @@ class Proxy:
             self._complaints = os.dup(complaints.fileno())
             self._process = subprocess.Popen(
                 ["sh", "-c", f"exec {command}"],
-                stdin=theirs,
-                stdout=theirs,
+                stdin=theirs.fileno(),
+                stdout=theirs.fileno(),
                 stderr=complaints,
                 start_new_session=True,  # ^C is for the run, which closes this in its own time
             )
