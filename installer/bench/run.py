@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from installer.bench import cases
+from installer.bench import cases, logs
 from installer.bench.samples import Samples
 
 
@@ -18,6 +18,7 @@ class Plan:
     containers: int = 1000
     stats_pods: int = 20
     pulls: int = 5
+    log_megabytes: int = 100
 
 
 def measure(
@@ -41,6 +42,10 @@ def measure(
             progress(f"{plan.burst} pods at once, round {number + 1}/3")
             for side in _turn(sides, number):
                 cases.burst(side, samples, plan.burst)
+        for number in range(3 if plan.log_megabytes else 0):
+            progress(f"{plan.log_megabytes} MB of log, round {number + 1}/3")
+            for side in _turn(sides, number):
+                logs.full_speed(side, samples, number, plan.log_megabytes)
         if plan.stats_pods:
             progress(f"stats of {plan.stats_pods} running containers")
             cases.stats(sides, samples, plan.stats_pods, rounds=20)

@@ -20,6 +20,7 @@ BARS = {
     "ListContainers": 0.5,
     "ListPodSandbox": 0.5,
     "ListContainerStats": 0.3,
+    "log 100 MB": 1.0,
 }
 
 

@@ -20,6 +20,7 @@ _PLAN_OPTIONS = (
     ("--containers", 1000, "Created containers that the list calls see."),
     ("--stats-pods", 20, "Running containers that the stats calls see."),
     ("--pulls", 5, "Image pulls."),
+    ("--log-megabytes", 100, "Written by one container at full speed, in three rounds."),
 )
 
 
