@@ -70,9 +70,8 @@ def _own_files() -> Iterator[tarball.Member]:
     root = Path(pycri.__file__).parent
     for path in sorted(root.rglob("*")):
         if path.is_file() and "__pycache__" not in path.parts and path.suffix != ".pyi":
-            mode = 0o755 if path.stat().st_mode & 0o100 else 0o644
             # read now, not later: the key and the archive must be of the same content
-            yield tarball.Member(f"lib/pycri/{path.relative_to(root)}", mode, data=path.read_bytes())
+            yield tarball.Member(f"lib/pycri/{path.relative_to(root)}", 0o644, data=path.read_bytes())
 
 
 def _key(

@@ -85,7 +85,14 @@ import tarfile
 import tempfile
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.nodestrap_receipt import read_receipt, receipt_path, sha256_of, write_receipt
+from ansible.module_utils.nodestrap_receipt import (
+    PART,
+    read_receipt,
+    receipt_path,
+    remove_stale_parts,
+    sha256_of,
+    write_receipt,
+)
 
 
 def broken_files(receipt):
@@ -119,10 +126,14 @@ def members(module, archive):
 
 def unpack(module, archive):
     """Write every file that differs; return the receipt's files and the paths written."""
-    files, written = {}, []
+    files, written, directories = {}, [], set()
     for path, mode, content in members(module, archive):
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        descriptor, part = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".nodestrap-")
+        directory = os.path.dirname(path)
+        if directory not in directories:
+            directories.add(directory)
+            os.makedirs(directory, exist_ok=True)
+            remove_stale_parts(directory)
+        descriptor, part = tempfile.mkstemp(dir=directory, prefix=PART)
         with os.fdopen(descriptor, "wb") as handle:
             shutil.copyfileobj(content, handle, 1 << 20)
             os.fchmod(descriptor, mode)

@@ -83,8 +83,10 @@ from urllib.parse import quote
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.nodestrap_receipt import (
     ORIGINALS,
+    PART,
     read_receipt,
     receipt_path,
+    remove_stale_parts,
     sha256_of,
     write_receipt,
 )
@@ -178,9 +180,9 @@ class Converger:
 
     def write_aside(self, path, data, mode):
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        descriptor, part = tempfile.mkstemp(
-            dir=os.path.dirname(path), prefix=".", suffix=os.path.basename(path)
-        )
+        # without the path's extension: who watches the directory for .conflist files must not see it
+        remove_stale_parts(os.path.dirname(path))
+        descriptor, part = tempfile.mkstemp(dir=os.path.dirname(path), prefix=PART)
         with os.fdopen(descriptor, "wb") as handle:
             os.fchmod(descriptor, mode)
             handle.write(data)

@@ -74,6 +74,9 @@ class Apt:
         return found
 
     def install(self, names):
+        self.run(
+            ["dpkg", "--configure", "-a"]
+        )  # what a killed run left half done; whether it helped, apt says
         trouble = self.run(["apt-get", "update", "-q"])  # not fatal: the lists at hand may suffice
         lock = ["-o", f"DPkg::Lock::Timeout={self.timeout}"]
         failure = self.run(["apt-get", "install", *APT_OPTIONS, *lock, *names])

@@ -10,6 +10,7 @@ import os
 
 RECEIPTS = "/var/lib/nodestrap/receipts"
 ORIGINALS = "/var/lib/nodestrap/originals"
+PART = ".nodestrap-"  # how the names of files that are being written begin
 
 
 def receipt_path(name):
@@ -37,6 +38,13 @@ def write_receipt(name, content):
         handle.flush()
         os.fsync(handle.fileno())
     os.rename(part, receipt_path(name))
+
+
+def remove_stale_parts(directory):
+    """Remove what a killed run left half written. One run is on a host at a time."""
+    for name in os.listdir(directory):
+        if name.startswith(PART):
+            os.unlink(os.path.join(directory, name))
 
 
 def sha256_of(path):
