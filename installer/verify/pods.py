@@ -103,7 +103,7 @@ class Container:
         """RemoveContainer. Raises CriError."""
         self._runtime.RemoveContainer(cri_pb2.RemoveContainerRequest(container_id=self.id))
 
-    def exec(self, *command: str, timeout: int = 10) -> Any:
+    def exec(self, *command: str, timeout: int = 30) -> Any:
         """ExecSync; returns its response. Raises CriError."""
         request = cri_pb2.ExecSyncRequest(container_id=self.id, cmd=command, timeout=timeout)
         return self._runtime.ExecSync(request, timeout=timeout + 15.0)
@@ -118,7 +118,7 @@ class Container:
             )
         return str(done.stdout.decode(errors="replace"))
 
-    def wait_exited(self, timeout: float = 10.0) -> Any:
+    def wait_exited(self, timeout: float = 30.0) -> Any:
         """The ContainerStatus once it is CONTAINER_EXITED. Raises Failed, CriError."""
 
         def exited() -> Any:

@@ -31,7 +31,7 @@ class Session:
         self.address = address
         """The endpoint as the host knows it, ``unix:///run/…``."""
         self.options = options
-        self.run_id = secrets.token_hex(4)
+        self.run_id = new_run_id()
         self.made_ids: set[str] = set()
         """Every sandbox and container id that this run made."""
         self.pods_asked_for = False
@@ -140,6 +140,11 @@ class Session:
             self.cri.image.PullImage(cri_pb2.PullImageRequest(image=spec))
             image = self.cri.image.ImageStatus(status).image
         return image
+
+
+def new_run_id() -> str:
+    """Names a run's pods, files and cgroup."""
+    return secrets.token_hex(4)
 
 
 class Once(Generic[T]):

@@ -7,6 +7,10 @@ $CONTAINERD chooses the containerd.
 from __future__ import annotations
 
 import json
+import secrets
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -71,12 +75,24 @@ def pods(host: ContainerdHost) -> list[str]:
         client.close()
 
 
-def run_directories() -> set[Path]:
-    return {*Path("/run").glob("nodestrap-verify-*"), *Path("/sys/fs/cgroup").glob("*/nodestrapverify*")}
+@pytest.fixture
+def run_id(monkeypatch: pytest.MonkeyPatch) -> str:
+    """The id of every run of the test: others may be at work on this machine."""
+    chosen = secrets.token_hex(4)
+    monkeypatch.setattr("installer.verify.session.new_run_id", lambda: chosen)
+    return chosen
 
 
-def test_every_check_passes_or_cannot_apply(containerd: ContainerdHost) -> None:
-    before = run_directories()
+def left_of(run_id: str) -> list[Path]:
+    """Directories and cgroups of a run."""
+    return [
+        *Path("/run").glob(f"nodestrap-verify-{run_id}"),
+        *Path("/sys/fs/cgroup").glob(f"*/nodestrapverify{run_id}"),
+        *Path("/sys/fs/cgroup").glob(f"nodestrapverify{run_id}"),
+    ]
+
+
+def test_every_check_passes_or_cannot_apply(containerd: ContainerdHost, run_id: str) -> None:
     report = run_tiers(f"unix://{containerd.address}", (0, 1))
     failed = {result.id: result.evidence for result in report.results if result.outcome is Outcome.FAILED}
     skipped = {result.id: result.evidence for result in report.results if result.outcome is Outcome.SKIPPED}
@@ -88,7 +104,7 @@ def test_every_check_passes_or_cannot_apply(containerd: ContainerdHost) -> None:
     assert report.seconds < 30
     assert pods(containerd) == []
     assert BUSYBOX not in images(containerd)  # it was not there before
-    assert run_directories() <= before
+    assert left_of(run_id) == []
 
 
 def test_an_image_that_was_there_stays(containerd: ContainerdHost) -> None:
@@ -104,8 +120,7 @@ def test_an_image_that_was_there_stays(containerd: ContainerdHost) -> None:
     client.close()
 
 
-def test_an_interrupted_run_leaves_nothing(containerd: ContainerdHost) -> None:
-    before = run_directories()
+def test_an_interrupted_run_leaves_nothing(containerd: ContainerdHost, run_id: str) -> None:
     interrupt = Interrupt()
     results: list[str] = []
 
@@ -123,7 +138,30 @@ def test_an_interrupted_run_leaves_nothing(containerd: ContainerdHost) -> None:
         )
     assert len(results) == 1
     assert pods(containerd) == []
-    assert run_directories() <= before
+    assert left_of(run_id) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_command_cleans_up_after_a_signal(containerd: ContainerdHost, number: signal.Signals) -> None:
+    run_id = secrets.token_hex(4)
+    program = (
+        "from installer import cli; from installer.verify import session; "
+        f"session.new_run_id = lambda: {run_id!r}; cli.main()"
+    )
+    command = [sys.executable, "-c", program, "verify", "--endpoint", containerd.address]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        assert running.stdout is not None
+        assert running.stderr is not None
+        for line in running.stdout:
+            if "pod.hostname" in line:  # the shared pod is there
+                running.send_signal(number)
+                break
+        running.stdout.read()
+        said = running.stderr.read()
+    assert running.returncode == 130
+    assert "interrupted" in said
+    assert pods(containerd) == []
+    assert left_of(run_id) == []
 
 
 def test_cleanup_removes_what_a_killed_run_left(

@@ -53,7 +53,7 @@ class SpdyClient:
         """A data frame."""
         self._send(frames.data_frame(stream_id, data, fin))
 
-    def wait_data(self, stream_id: int, wanted: bytes, *, timeout: float = 10.0) -> None:
+    def wait_data(self, stream_id: int, wanted: bytes, *, timeout: float = 30.0) -> None:
         """Until the stream has said `wanted`. Raises Failed."""
         self._wait(
             lambda: wanted in self.data[stream_id] or stream_id in self.ended,
@@ -63,7 +63,7 @@ class SpdyClient:
         if wanted not in self.data[stream_id]:
             raise Failed(f"the stream ended after {self.data[stream_id][-200:]!r}, without {wanted!r}")
 
-    def wait_end(self, *stream_ids: int, timeout: float = 10.0) -> None:
+    def wait_end(self, *stream_ids: int, timeout: float = 30.0) -> None:
         """Until the server has ended the streams. Raises Failed."""
         self._wait(
             lambda: self.closed or self.ended.issuperset(stream_ids),
@@ -71,7 +71,7 @@ class SpdyClient:
             timeout,
         )
 
-    def wait_reply(self, *stream_ids: int, timeout: float = 10.0) -> None:
+    def wait_reply(self, *stream_ids: int, timeout: float = 30.0) -> None:
         """Until the server has accepted the streams. Raises Failed."""
         self._wait(lambda: self.replied.issuperset(stream_ids), f"replies to streams {stream_ids}", timeout)
 

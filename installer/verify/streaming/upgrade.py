@@ -37,7 +37,7 @@ def upgrade(host: Host, url: str, protocols: Sequence[str]) -> tuple[ByteStream,
         "Content-Length: 0",
     ]
     try:
-        stream.settimeout(10.0)
+        stream.settimeout(30.0)
         stream.sendall("\r\n".join([*lines, "", ""]).encode())
         head, rest = _read_head(stream)
         return stream, rest, _check_answer(head, rest, protocols)
