@@ -75,6 +75,9 @@ class Downloader:
                     try:
                         await self._transfer(repository, blob, writer)
                         await writer.commit()
+                    except RegistryError:
+                        await writer.drain()  # what did arrive stays
+                        raise
                     finally:
                         attempts += 1
                         fruitless = 0 if writer.offset > reached else fruitless + 1
@@ -83,7 +86,7 @@ class Downloader:
             except AlreadyExists:  # noqa: PERF203  # each failure decides whether there is a next attempt
                 return
             except FailedPrecondition as error:
-                await self._client.content.abort(f"pycri-{blob.digest}")
+                await self._drop(f"pycri-{blob.digest}")
                 raise FailedPrecondition(f"layer {blob.digest} is not what was sent: {error}") from None
             except RegistryError as error:
                 if not error.temporary or fruitless >= _FRUITLESS_ATTEMPTS or attempts >= _MAX_ATTEMPTS:
@@ -93,6 +96,17 @@ class Downloader:
                 locked += _LOCK_POLL
                 if "locked" not in str(error) or locked > _LOCK_WAIT:
                     raise
+                await asyncio.sleep(_LOCK_POLL)
+
+    async def _drop(self, ref: str) -> None:
+        """Drop an ingest; containerd refuses for a moment, while the stream that wrote it winds up."""
+        for _ in range(round(_LOCK_WAIT / _LOCK_POLL)):
+            try:
+                await self._client.content.abort(ref)
+                return
+            except NotFound:  # noqa: PERF203  # each answer decides
+                return
+            except PycriError:
                 await asyncio.sleep(_LOCK_POLL)
 
     async def _transfer(self, repository: Repository, blob: Descriptor, writer: Writer) -> None:
@@ -134,5 +148,4 @@ class Downloader:
             if not reading.cancelled():
                 reading.exception()
         if writer.offset != blob.size:
-            await writer.drain()
             raise RegistryError(f"{stream.what}: ended after {writer.offset} of {blob.size} bytes")

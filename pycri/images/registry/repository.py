@@ -45,14 +45,24 @@ class BlobStream:
         self.what = what
         self.offset = offset
         self._response = response
+        self._failure: RegistryError | None = None
 
     def read(self, size: int) -> bytes:
-        """Up to ``size`` bytes; empty at the end. Raises RegistryError, always temporary."""
-        try:
-            data: bytes = self._response.read(size, decode_content=False)
-        except (HTTPError, OSError, ValueError) as error:
-            raise RegistryError(f"{self.what}: {error}") from None
-        return data
+        """``size`` bytes, fewer before a failure, none at the end. Raises RegistryError, always temporary."""
+        parts, missing = [], size
+        while missing and self._failure is None:
+            try:
+                part: bytes = self._response.read1(missing, decode_content=False)
+            except (HTTPError, OSError, ValueError) as error:
+                self._failure = RegistryError(f"{self.what}: {error}")
+                break
+            if not part:
+                break
+            parts.append(part)
+            missing -= len(part)
+        if not parts and self._failure is not None:
+            raise self._failure
+        return b"".join(parts)
 
     def close(self) -> None:
         self._response.close()
