@@ -10,7 +10,7 @@ container row, no task                ended with code 255, if it was running
 container row, task stopped           ended with the task's own code and time
 container row "created", task runs    running: pycri died between the start and writing it down
 containerd record, no row             removed, if it carries our extension; others' are left alone
-snapshot or directory, no row         removed, if it is ours
+snapshot, netns, directory; no row    removed, if it is ours
 no database                           rows rebuilt from the records' extensions and the tasks
 ====================================  ==========================================================
 """
@@ -34,6 +34,7 @@ from pycri.container.exit import ContainerExit
 from pycri.containerd import Containerd
 from pycri.io.client import DataPlaneClient
 from pycri.monitor import Exit, Tasks
+from pycri.processes import Processes
 from pycri.sandbox import files
 from pycri.sandbox.exit import SandboxExit
 from pycri.sandbox.pause import SNAPSHOT_LABELS, Pause
@@ -48,13 +49,18 @@ UNKNOWN_EXIT_CODE = 255
 class TaskSync:
     """Brings rows in line with the tasks there are; runs whenever events may have been missed."""
 
-    def __init__(self, store: Store, container_exit: ContainerExit, sandbox_exit: SandboxExit) -> None:
+    def __init__(
+        self, store: Store, container_exit: ContainerExit, sandbox_exit: SandboxExit, processes: Processes
+    ) -> None:
+        self._processes = processes
         self._store = store
         self._container_exit = container_exit
         self._sandbox_exit = sandbox_exit
 
     async def __call__(self, tasks: Tasks) -> None:
         ends = []
+        for alive in filter(_alive, tasks.values()):
+            self._processes.watch(alive.id or alive.container_id, alive.pid)
         for container in self._store.containers:
             task = tasks.get(container.id)
             if container.state == records.RUNNING and not _alive(task):
@@ -105,6 +111,7 @@ class Recovery:
         rows = {record.id for record in self._store.sandboxes} | {r.id for r in self._store.containers}
         await asyncio.gather(*(self._remove_orphan(item, tasks) for item in ours.keys() - rows))
         await self._remove_snapshots(rows)
+        self._remove_namespaces()
         self._remove_directories(rows)
         await self._close_streams()
 
@@ -163,6 +170,13 @@ class Recovery:
             if info.name not in rows:
                 log.warning("snapshot %s belongs to nothing: removed", info.name)
                 await ignore_missing(self._containerd.snapshots.remove(self._snapshotter, info.name))
+
+    def _remove_namespaces(self) -> None:
+        known = {record.netns for record in self._store.sandboxes}
+        for path in netns.of_owner(self._config.cni.netns_dir, self._config.root):
+            if path not in known:
+                log.warning("network namespace %s belongs to nothing: removed", path)
+                netns.remove(path)
 
     def _remove_directories(self, rows: set[str]) -> None:
         for base in (self._config.root, self._config.run):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import fcntl
+import hashlib
 import os
 import secrets
 import socket
@@ -17,9 +18,21 @@ from pycri import syscalls
 _SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 0x1
 
 
-def new_path(directory: str) -> str:
-    """A path nobody uses yet: ``directory``/pycri-<16 hex>."""
-    return f"{directory}/pycri-{secrets.token_hex(8)}"
+def new_path(directory: str, owner: str) -> str:
+    """A path nobody uses yet: ``directory``/pycri-<16 hex>, the first six of them for ``owner``.
+
+    The owner is pycri's state directory: another pycri on this host must not take ours for leftovers.
+    """
+    return f"{directory}/{_prefix(owner)}{secrets.token_hex(5)}"
+
+
+def of_owner(directory: str, owner: str) -> list[str]:
+    """Every path there that ``new_path`` has made for ``owner``."""
+    return [str(path) for path in Path(directory).glob(f"{_prefix(owner)}*")]
+
+
+def _prefix(owner: str) -> str:
+    return "pycri-" + hashlib.sha256(owner.encode()).hexdigest()[:6]
 
 
 async def create(path: str) -> None:

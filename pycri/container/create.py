@@ -21,6 +21,7 @@ from pycri.container.events import ContainerEvents
 from pycri.container.rootfs import UserFilesCache
 from pycri.container.spec.build import Pod, container_spec
 from pycri.container.spec.process import user_of
+from pycri.container.spec.users import UserFiles
 from pycri.container.stop_signal import number_of
 from pycri.containerd import Containerd
 from pycri.containerd.anys import SPEC_TYPE_URL, pack_json
@@ -116,11 +117,27 @@ class CreateContainer:
         self, record: ContainerRecord, sandbox: SandboxRecord, image: Image, undo: AsyncExitStack
     ) -> ContainerRecord:
         undo.push_async_callback(self._remove_snapshot, record.id)
-        mounts = await self._containerd.snapshots.prepare(
-            self._snapshotter, record.id, image.chain_id, SNAPSHOT_LABELS
+        undo.push_async_callback(self._remove_record, record.id)
+        snapshot = asyncio.ensure_future(
+            self._containerd.snapshots.prepare(self._snapshotter, record.id, image.chain_id, SNAPSHOT_LABELS)
         )
+        try:
+            user_files = self._user_files.known(image.chain_id)
+            if user_files is None:
+                user_files = await self._user_files.get(image.chain_id, await snapshot)
+            record, container = self._describe(record, sandbox, image, user_files)
+        except BaseException:
+            await asyncio.wait([snapshot])
+            raise
+        await together(snapshot, self._containerd.containers.create(container), self._store.put(record))
+        return record
+
+    def _describe(
+        self, record: ContainerRecord, sandbox: SandboxRecord, image: Image, user_files: UserFiles
+    ) -> tuple[ContainerRecord, Container]:
+        """Our record, complete, and containerd's."""
         image_config = image.config.get("config") or {}
-        user = user_of(record.config, image_config, await self._user_files.get(image.chain_id, mounts))
+        user = user_of(record.config, image_config, user_files)
         handler = self._handlers.get(sandbox.handler)
         pod = Pod(
             sandbox.id,
@@ -161,9 +178,7 @@ class CreateContainer:
             sandbox=sandbox.id,
             extensions={labels.RECORD_EXTENSION: extension(labels.CONTAINER, record)},
         )
-        undo.push_async_callback(self._remove_record, record.id)
-        await together(self._containerd.containers.create(container), self._store.put(record))
-        return record
+        return record, container
 
     def _target_pid(self, config: cri.ContainerConfig) -> int:
         """Of the container whose PID namespace is joined (NamespaceMode TARGET)."""

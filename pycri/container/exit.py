@@ -6,11 +6,12 @@ import asyncio
 import logging
 
 from pycri import errors
-from pycri.attempts import Locks, ignore_missing, together
+from pycri.attempts import Locks, ignore_missing
 from pycri.container.events import ContainerEvents
 from pycri.containerd import Containerd
 from pycri.io.client import DataPlaneClient
 from pycri.monitor import Exit
+from pycri.processes import Processes
 from pycri.store import ContainerRecord, Store, records
 
 log = logging.getLogger(__name__)
@@ -23,8 +24,15 @@ class ContainerExit:
     """Records ends, and lets StopContainer wait for them."""
 
     def __init__(
-        self, store: Store, containerd: Containerd, io: DataPlaneClient, events: ContainerEvents, locks: Locks
+        self,
+        store: Store,
+        containerd: Containerd,
+        io: DataPlaneClient,
+        events: ContainerEvents,
+        locks: Locks,
+        processes: Processes,
     ) -> None:
+        self._processes = processes
         self._store = store
         self._containerd = containerd
         self._io = io
@@ -44,14 +52,23 @@ class ContainerExit:
             current = self._store.containers.find(record.id)
             if current is None or current.state != records.RUNNING:
                 return
-            # its shim forgets the task only on this call, also when containerd itself knows no more of it
-            await together(self._drain(record.id), ignore_missing(self._containerd.tasks.delete(record.id)))
+            self._processes.forget(record.id)
+            await self._drain(record.id)
+            # On disk before containerd forgets it: the exit code is nowhere else then.
             changed = await self._store.update_container(record.id, **self._outcome(record.id, ended))
-        event = self._ended.pop(record.id, None)
-        if event is not None:
-            event.set()
-        if changed is not None:
-            self._events.stopped(changed)
+            event = self._ended.pop(record.id, None)
+            if event is not None:
+                event.set()
+            if changed is not None:
+                self._events.stopped(changed)
+            # also when containerd itself knows no more of it: its shim forgets the task only on this call
+            await self._delete_task(record.id)
+
+    async def _delete_task(self, container_id: str) -> None:
+        try:
+            await ignore_missing(self._containerd.tasks.delete(container_id))
+        except errors.PycriError as error:
+            log.warning("the task of %s was not deleted: %s", container_id, error)
 
     async def wait(self, container_id: str, timeout: float | None) -> bool:
         """Whether the container ended within ``timeout`` seconds."""
@@ -64,6 +81,12 @@ class ContainerExit:
         except asyncio.TimeoutError:
             return False
         return True
+
+    async def settled(self, sandbox_id: str) -> None:
+        """Return when no exit of the sandbox's containers is being handled: their tasks are deleted."""
+        for record in self._store.containers.of_sandbox(sandbox_id):
+            async with self._locks.hold(record.id):
+                pass
 
     async def _drain(self, container_id: str) -> None:
         try:

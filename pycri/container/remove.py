@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from pycri._generated import cri_pb2 as cri
 from pycri.attempts import Attempts, Locks, ignore_missing, together
 from pycri.config import Config
@@ -45,16 +47,18 @@ class RemoveContainer:
         await self._attempts.join(("remove", record.id), lambda: self._remove(record.id))
 
     async def _remove(self, container_id: str) -> None:
-        async with self._locks.hold(container_id):  # a start under way is finished first
-            record = await self._store.update_container(container_id, removing=True)
-        if record is None:
-            return
+        async with self._locks.hold(container_id):  # a start or an exit under way is finished first
+            record = self._store.containers.find(container_id)
+            if record is None:
+                return
+            self._store.put_soon(dataclasses.replace(record, removing=True))
         await self._stop.stop(record, 0)
-        await ignore_missing(self._containerd.containers.delete(container_id))
-        await together(
-            ignore_missing(self._containerd.snapshots.remove(self._snapshotter, container_id)),
-            self._io.close(container_id),
-        )
-        record = self._store.containers.get(container_id)
-        await self._store.drop(record)
+        async with self._locks.hold(container_id):  # its task is deleted, and its root unmounted
+            await together(
+                ignore_missing(self._containerd.containers.delete(container_id)),
+                ignore_missing(self._containerd.snapshots.remove(self._snapshotter, container_id)),
+                self._io.close(container_id),
+            )
+            record = self._store.containers.get(container_id)
+            self._store.drop_soon(record)
         self._events.deleted(record)

@@ -28,6 +28,10 @@ class UserFilesCache:
         self._mount_point = mount_point
         self._known: OrderedDict[str, UserFiles] = OrderedDict()
 
+    def known(self, chain_id: str) -> UserFiles | None:
+        """The files, if they have been read before."""
+        return self._known.get(chain_id)
+
     async def get(self, chain_id: str, mounts: Sequence[Mount]) -> UserFiles:
         """``mounts`` are those of a snapshot over ``chain_id``. Raises OSError, InvalidArgument."""
         files = self._known.get(chain_id)

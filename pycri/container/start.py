@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import time
 
@@ -12,6 +13,7 @@ from pycri.config import Config
 from pycri.container.events import ContainerEvents
 from pycri.containerd import Containerd
 from pycri.io.client import DataPlaneClient
+from pycri.processes import Processes
 from pycri.store import ContainerRecord, Store, records
 
 log = logging.getLogger(__name__)
@@ -32,7 +34,9 @@ class StartContainer:
         events: ContainerEvents,
         attempts: Attempts,
         locks: Locks,
+        processes: Processes,
     ) -> None:
+        self._processes = processes
         self._snapshotter = config.containerd.snapshotter
         self._store = store
         self._containerd = containerd
@@ -52,15 +56,14 @@ class StartContainer:
         async with self._locks.hold(container_id):
             record = self._check(container_id)
             try:
-                pid = await self._run(record)
+                pid, begun = await self._run(record)
             except (errors.PycriError, OSError) as error:
                 await self._failed(record, error)
                 raise
-            started = await self._store.update_container(
-                container_id, state=records.RUNNING, started_at=time.time_ns(), pid=pid
-            )
-        if started is not None:
-            self._events.started(started)
+            started = dataclasses.replace(record, state=records.RUNNING, started_at=time.time_ns(), pid=pid)
+            # not waited for: should pycri die now, recovery finds the task running (recover.py)
+            self._store.put_soon(started)
+        self._events.started(started)
 
     def _check(self, container_id: str) -> ContainerRecord:
         record = self._store.containers.get(container_id)
@@ -74,7 +77,7 @@ class StartContainer:
             raise errors.FailedPrecondition(f"sandbox {record.sandbox_id} of {container_id} is not ready")
         return record
 
-    async def _run(self, record: ContainerRecord) -> int:
+    async def _run(self, record: ContainerRecord) -> tuple[int, int]:
         config = record.config
         sandbox = self._store.sandboxes.get(record.sandbox_id)
         stdio, mounts = await together(
@@ -96,11 +99,14 @@ class StartContainer:
             stderr=stdio.stderr,
             terminal=config.tty,
         )
+        self._processes.watch(record.id, pid)
+        begun = time.time_ns()  # before: a short-lived process may have ended when the call returns
         await self._containerd.tasks.start(record.id)
-        return int(pid)
+        return pid, begun
 
     async def _failed(self, record: ContainerRecord, error: Exception) -> None:
         log.warning("container %s did not start: %s", record.id, error)
+        self._processes.forget(record.id)
         try:
             await together(
                 ignore_missing(self._containerd.tasks.delete(record.id)), self._io.close(record.id)

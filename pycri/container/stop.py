@@ -11,6 +11,7 @@ from pycri._generated import cri_pb2 as cri
 from pycri.container.exit import ContainerExit
 from pycri.containerd import Containerd
 from pycri.monitor import Exit
+from pycri.processes import Processes
 from pycri.store import ContainerRecord, Store, records
 
 log = logging.getLogger(__name__)
@@ -21,7 +22,10 @@ _KILL_TIMEOUT = 60.0
 class StopContainer:
     """The verb. Idempotent: an unknown or ended container is success (CRI)."""
 
-    def __init__(self, store: Store, containerd: Containerd, exits: ContainerExit) -> None:
+    def __init__(
+        self, store: Store, containerd: Containerd, exits: ContainerExit, processes: Processes
+    ) -> None:
+        self._processes = processes
         self._store = store
         self._containerd = containerd
         self._exits = exits
@@ -53,6 +57,10 @@ class StopContainer:
         return current is not None and current.state == records.RUNNING
 
     async def _signal(self, record: ContainerRecord, number: int, *, everyone: bool) -> None:
+        # The first process of a PID namespace takes the others with it; elsewhere the runtime finds them all.
+        alone = record.config.linux.security_context.namespace_options.pid == cri.CONTAINER
+        if (alone or not everyone) and self._processes.signal(record.id, number):
+            return
         try:
             await self._containerd.tasks.kill(record.id, number, all=everyone)
         except errors.NotFound:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
+import dataclasses
 
+from pycri.container.exit import ContainerExit
 from pycri.monitor import Exit
 from pycri.sandbox.events import SandboxEvents
 from pycri.sandbox.pause import Pause
@@ -13,7 +14,10 @@ from pycri.store import SandboxRecord, Store
 class SandboxExit:
     """Records the end, whoever caused it; releasing the network is StopPodSandbox's."""
 
-    def __init__(self, store: Store, pause: Pause, events: SandboxEvents) -> None:
+    def __init__(
+        self, store: Store, pause: Pause, container_exit: ContainerExit, events: SandboxEvents
+    ) -> None:
+        self._container_exit = container_exit
         self._store = store
         self._pause = pause
         self._events = events
@@ -21,9 +25,9 @@ class SandboxExit:
     async def __call__(self, record: SandboxRecord, ended: Exit) -> None:
         if not record.created:
             return  # RunPodSandbox is at it, and sees for itself
-        _, changed = await asyncio.gather(
-            self._pause.delete_task(record.id),
-            self._store.update_sandbox(record.id, ready=False, exited_at=ended.finished_at, pid=0),
-        )
-        if changed is not None and record.ready:
+        changed = dataclasses.replace(record, ready=False, exited_at=ended.finished_at, pid=0)
+        self._store.put_soon(changed)
+        if record.ready:
             self._events.stopped(changed)
+        await self._container_exit.settled(record.id)  # the pause task is the last to leave the shim
+        await self._pause.delete_task(record.id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from typing import Protocol
 
@@ -12,13 +13,14 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 
 from pycri import errors, labels
 from pycri._generated.containerd_containers_pb2 import Container
-from pycri._generated.containerd_types_pb2 import Sandbox
+from pycri._generated.containerd_types_pb2 import Mount, Sandbox
 from pycri.attempts import Attempts, ignore_missing, together
 from pycri.config import Config
 from pycri.containerd import Containerd
 from pycri.containerd.anys import SPEC_TYPE_URL, pack_json
 from pycri.handlers import Handler
 from pycri.image import Image
+from pycri.processes import Processes
 from pycri.sandbox import files
 from pycri.sandbox.spec import sandbox_spec
 from pycri.store import ContainerRecord, SandboxRecord
@@ -41,49 +43,57 @@ class Pause:
     """Steps of one pause container's life, in order; each registers its undo."""
 
     def __init__(
-        self, config: Config, containerd: Containerd, images: SandboxImage, attempts: Attempts
+        self,
+        config: Config,
+        containerd: Containerd,
+        images: SandboxImage,
+        attempts: Attempts,
+        processes: Processes,
     ) -> None:
         self._attempts = attempts
+        self._processes = processes
         self._config = config
         self._containerd = containerd
         self._images = images
         self._snapshotter = config.containerd.snapshotter
         self._has_sandbox_store = True
 
-    async def prepare(self, record: SandboxRecord, undo: AsyncExitStack) -> str:
-        """What needs no namespace: files, image, snapshot. The image's id."""
+    async def prepare(
+        self, record: SandboxRecord, handler: Handler, undo: AsyncExitStack
+    ) -> tuple[str, Sequence[Mount]]:
+        """What needs no namespace to exist: files, snapshot, containerd's record. Image id and mounts."""
+        image = await self._images.ensure_sandbox_image()
+        container = self._container(record, handler, image)
         undo.callback(files.remove, self._config, record.id)
         files.create(self._config, record.id, record.config)
-        image = await self._images.ensure_sandbox_image()
         undo.push_async_callback(self.remove_snapshot, record.id)
-        await self._containerd.snapshots.prepare(
-            self._snapshotter, record.id, image.chain_id, SNAPSHOT_LABELS
+        undo.push_async_callback(self.remove_record, record.id)
+        mounts, *_ = await together(
+            self._containerd.snapshots.prepare(self._snapshotter, record.id, image.chain_id, SNAPSHOT_LABELS),
+            self._containerd.containers.create(container),
+            self._tell_sandbox_store(record.id, handler),
         )
-        return image.id
+        return image.id, mounts
 
-    async def create(self, record: SandboxRecord, handler: Handler, undo: AsyncExitStack) -> int:
-        """The containerd record and the task (``runc create``); the pause process's pid."""
-        image = await self._images.ensure_sandbox_image()
+    async def create_task(self, sandbox_id: str, mounts: Sequence[Mount], undo: AsyncExitStack) -> int:
+        """``runc create``, in the pod's namespaces; the pause process's pid."""
+        undo.push_async_callback(self.kill, sandbox_id)
+        pid = await self._containerd.tasks.create(sandbox_id, rootfs=mounts)
+        self._processes.watch(sandbox_id, pid)
+        return pid
+
+    def _container(self, record: SandboxRecord, handler: Handler, image: Image) -> Container:
         spec = sandbox_spec(record, image.config.get("config") or {}, files.hostname(record.config))
-        runtime = Container.Runtime(name=handler.type, options=handler.options)
-        container = Container(
+        return Container(
             id=record.id,
             labels=labels.of_record(labels.SANDBOX, record.config.labels),
             image=self._config.images.sandbox_image,
-            runtime=runtime,
+            runtime=Container.Runtime(name=handler.type, options=handler.options),
             spec=pack_json(SPEC_TYPE_URL, spec),
             snapshotter=self._snapshotter,
             snapshot_key=record.id,
             extensions={labels.RECORD_EXTENSION: extension(labels.SANDBOX, record)},
         )
-        undo.push_async_callback(self.remove_record, record.id)
-        _, mounts, _ = await asyncio.gather(
-            self._containerd.containers.create(container),
-            self._containerd.snapshots.mounts(self._snapshotter, record.id),
-            self._tell_sandbox_store(record.id, handler),
-        )
-        undo.push_async_callback(self.kill, record.id)
-        return await self._containerd.tasks.create(record.id, rootfs=mounts)
 
     async def keep(self, record: SandboxRecord) -> None:
         """Bring our record inside containerd's up to date."""
@@ -104,7 +114,8 @@ class Pause:
         """SIGKILL, and wait until no process is left. Raises DeadlineExceeded."""
         waiting = asyncio.ensure_future(self._wait(sandbox_id))
         try:
-            await self._containerd.tasks.kill(sandbox_id, signal.SIGKILL, all=True)
+            if not self._processes.signal(sandbox_id, signal.SIGKILL):
+                await self._containerd.tasks.kill(sandbox_id, signal.SIGKILL)
             await asyncio.wait_for(asyncio.shield(waiting), _KILL_TIMEOUT)
         except (errors.NotFound, errors.FailedPrecondition):
             pass  # ended already, or never started: delete tells
@@ -136,9 +147,18 @@ class Pause:
 
     async def delete_task(self, sandbox_id: str) -> None:
         """Once at a time: the shim ends with the first call, and would cut a second one off."""
-        await self._attempts.join(
-            ("delete task", sandbox_id), lambda: ignore_missing(self._containerd.tasks.delete(sandbox_id))
-        )
+        self._processes.forget(sandbox_id)
+        await self._attempts.join(("delete task", sandbox_id), lambda: self._delete_task(sandbox_id))
+
+    async def _delete_task(self, sandbox_id: str) -> None:
+        try:
+            await self._containerd.tasks.delete(sandbox_id)
+        except errors.NotFound:
+            return
+        except errors.PycriError:
+            # the shim went away between its answer and containerd's: as long as the task is gone, well
+            if await self._exists(sandbox_id):
+                raise
 
     async def clear(self, sandbox_id: str) -> None:
         """Everything of an ended pause container that containerd keeps."""

@@ -42,5 +42,5 @@ class RemovePodSandbox:
         members = self._store.containers.of_sandbox(record.id)
         await together(*(self._remove_container.remove(member) for member in members))
         files.remove(self._config, record.id)
-        await self._store.drop(record)
+        self._store.drop_soon(record)
         self._events.deleted(record)

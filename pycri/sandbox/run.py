@@ -71,7 +71,7 @@ class RunPodSandbox:
             created_at=time.time_ns(),
             handler=request.runtime_handler,
             cgroup=cgroups.path(self._cgroup_driver, config.linux.cgroup_parent, sandbox_id),
-            netns=netns.new_path(self._config.cni.netns_dir) if own_network else "",
+            netns=netns.new_path(self._config.cni.netns_dir, self._config.root) if own_network else "",
         )
 
     async def _run(self, record: SandboxRecord) -> str:
@@ -86,7 +86,6 @@ class RunPodSandbox:
         undo = AsyncExitStack()
         try:
             record = await self._start(record, handler, conflist, undo)
-            await self._store.put(record)
         except BaseException as error:
             await asyncio.shield(self._undo(record, undo, error))
             raise
@@ -99,31 +98,32 @@ class RunPodSandbox:
     async def _start(
         self, record: SandboxRecord, handler: Handler, conflist: Conflist | None, undo: AsyncExitStack
     ) -> SandboxRecord:
-        pause = asyncio.ensure_future(self._pause.prepare(record, undo))
-        try:
-            # On disk before an address is asked for: a crash in between must not lose it.
-            await self._store.put(record)
-            if record.netns:
-                await netns.create(record.netns)
-                undo.callback(netns.remove, record.netns)
-        finally:
-            await asyncio.wait([pause])
-        image_id = pause.result()
+        (image_id, mounts), *_ = await together(
+            self._pause.prepare(record, handler, undo),
+            self._store.put(record),
+            self._make_namespace(record, undo),
+        )
+        # From here on the record is on disk: a crash cannot lose the address that is asked for now.
         ips: tuple[str, ...] = ()
         result = ""
         if conflist is None:
-            pid = await self._pause.create(record, handler, undo)
+            pid = await self._pause.create_task(record.id, mounts, undo)
         elif handler.overlaps and not needs_interface(record.config):
             (ips, result), pid = await together(
-                self._attach(record, conflist, undo), self._pause.create(record, handler, undo)
+                self._attach(record, conflist, undo), self._pause.create_task(record.id, mounts, undo)
             )
         else:
             ips, result = await self._attach(record, conflist, undo)
-            pid = await self._pause.create(record, handler, undo)
-        await self._pause.start(record)
-        return dataclasses.replace(
-            record, ips=ips, result=result, pid=pid, image_id=image_id, ready=True, created=True
-        )
+            pid = await self._pause.create_task(record.id, mounts, undo)
+        record = dataclasses.replace(record, ips=ips, result=result, pid=pid, image_id=image_id)
+        ready = dataclasses.replace(record, ready=True, created=True)
+        await together(self._pause.start(record), self._store.put(ready))
+        return ready
+
+    async def _make_namespace(self, record: SandboxRecord, undo: AsyncExitStack) -> None:
+        if record.netns:
+            undo.callback(netns.remove, record.netns)
+            await netns.create(record.netns)
 
     async def _attach(
         self, record: SandboxRecord, conflist: Conflist, undo: AsyncExitStack

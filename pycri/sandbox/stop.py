@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import time
 
 from pycri._generated import cri_pb2 as cri
 from pycri.attempts import Attempts, together
 from pycri.cni import Network, netns
 from pycri.config import Config
+from pycri.container.exit import ContainerExit
 from pycri.container.stop import StopContainer
 from pycri.sandbox import files
 from pycri.sandbox.events import SandboxEvents
@@ -26,6 +28,7 @@ class StopPodSandbox:
         network: Network,
         pause: Pause,
         stop_container: StopContainer,
+        container_exit: ContainerExit,
         events: SandboxEvents,
         attempts: Attempts,
     ) -> None:
@@ -34,6 +37,7 @@ class StopPodSandbox:
         self._network = network
         self._pause = pause
         self._stop_container = stop_container
+        self._container_exit = container_exit
         self._events = events
         self._attempts = attempts
 
@@ -58,21 +62,26 @@ class StopPodSandbox:
         await together(
             self._release_network(record),
             asyncio.to_thread(files.remove_shm, self._config, sandbox_id),
-            self._pause.clear(sandbox_id),
+            self._clear(sandbox_id),
         )
         if record.netns:
             netns.remove(record.netns)
-        was_ready = self._store.sandboxes.get(sandbox_id).ready  # not if the exit's event came first
-        changed = await self._store.update_sandbox(
-            sandbox_id,
+        record = self._store.sandboxes.get(sandbox_id)
+        stopped = dataclasses.replace(
+            record,
             ready=False,
             stopped=True,
             network="",
             pid=0,
             exited_at=record.exited_at or time.time_ns(),
         )
-        if changed is not None and was_ready:
-            self._events.stopped(changed)
+        self._store.put_soon(stopped)  # a crash in between makes the next call do it all again
+        if record.ready:  # not if the event of the exit came first
+            self._events.stopped(stopped)
+
+    async def _clear(self, sandbox_id: str) -> None:
+        await self._container_exit.settled(sandbox_id)  # the pause task is the last to leave the shim
+        await self._pause.clear(sandbox_id)
 
     async def _release_network(self, record: SandboxRecord) -> None:
         if record.network:

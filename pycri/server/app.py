@@ -37,6 +37,7 @@ from pycri.images import ImageService
 from pycri.io.client import DataPlaneClient
 from pycri.io.notify import notify
 from pycri.monitor import Exit, Monitor
+from pycri.processes import Processes
 from pycri.publisher import Publisher
 from pycri.recover import Recovery, TaskSync
 from pycri.sandbox.events import SandboxEvents
@@ -144,12 +145,14 @@ async def _wire(
     handlers = Handlers(config, driver)
     network = Network(config.cni)
     locks = Locks()
+    processes = Processes()
+    stack.callback(processes.close)
     publisher = Publisher()
     sandbox_events = SandboxEvents(store, publisher)
     container_events = ContainerEvents(store, sandbox_events)
-    pause = Pause(config, containerd, images, attempts)
-    container_exit = ContainerExit(store, containerd, io, container_events, locks)
-    sandbox_exit = SandboxExit(store, pause, sandbox_events)
+    pause = Pause(config, containerd, images, attempts, processes)
+    container_exit = ContainerExit(store, containerd, io, container_events, locks, processes)
+    sandbox_exit = SandboxExit(store, pause, container_exit, sandbox_events)
 
     async def on_exit(container_id: str, ended: Exit) -> None:
         if (container := store.containers.find(container_id)) is not None:
@@ -158,16 +161,20 @@ async def _wire(
             await sandbox_exit(sandbox, ended)
 
     await Recovery(config, store, containerd, network, pause, io)()
-    monitor = Monitor(containerd, on_exit, TaskSync(store, container_exit, sandbox_exit), container_exit.oom)
+    monitor = Monitor(
+        containerd, on_exit, TaskSync(store, container_exit, sandbox_exit, processes), container_exit.oom
+    )
     following = asyncio.create_task(monitor.run())
     stack.push_async_callback(_end, following)
     await monitor.wait_live()
 
-    stop_container = StopContainer(store, containerd, container_exit)
+    stop_container = StopContainer(store, containerd, container_exit, processes)
     remove_container = RemoveContainer(
         config, store, containerd, io, stop_container, container_events, attempts, locks
     )
-    stop_sandbox = StopPodSandbox(config, store, network, pause, stop_container, sandbox_events, attempts)
+    stop_sandbox = StopPodSandbox(
+        config, store, network, pause, stop_container, container_exit, sandbox_events, attempts
+    )
     collector = Collector(config, store, containerd, images.filesystem_mountpoint)
     verbs = RuntimeVerbs(
         status=Status(config, monitor, network, handlers),
@@ -185,7 +192,9 @@ async def _wire(
         create_container=CreateContainer(
             config, driver, store, containerd, images, handlers, container_events, attempts
         ),
-        start_container=StartContainer(config, store, containerd, io, container_events, attempts, locks),
+        start_container=StartContainer(
+            config, store, containerd, io, container_events, attempts, locks, processes
+        ),
         stop_container=stop_container,
         remove_container=remove_container,
         container_status=ContainerStatus(config, store, containerd, handlers),

@@ -7,10 +7,13 @@ syncs, not fifty.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+log = logging.getLogger(__name__)
 
 SCHEMA_VERSION = 1
 _SCHEMA = """
@@ -42,12 +45,17 @@ class Database:
 
     async def write(self, table: str, key: str, record: bytes | None) -> None:
         """Store ``record`` (None: delete) and return when it is durable."""
+        await asyncio.shield(self.write_soon(table, key, record))
+
+    def write_soon(self, table: str, key: str, record: bytes | None) -> asyncio.Future[None]:
+        """As ``write``, without waiting. Writes keep their order."""
         future = asyncio.get_running_loop().create_future()
+        future.add_done_callback(_report)
         self._pending.append((table, key, record))
         self._waiters.append(future)
         if self._committer is None:
             self._committer = asyncio.create_task(self._commit_all())
-        await asyncio.shield(future)
+        return future
 
     async def close(self) -> None:
         if self._committer is not None:
@@ -132,3 +140,8 @@ class Database:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def _report(done: asyncio.Future[None]) -> None:
+    if not done.cancelled() and (error := done.exception()) is not None:
+        log.error("the database was not written: %s", error)

@@ -43,8 +43,7 @@ class Store:
     async def put(self, record: SandboxRecord | ContainerRecord) -> None:
         """Add or replace a record."""
         self._remember(record)
-        table = "sandboxes" if isinstance(record, SandboxRecord) else "containers"
-        await self._database.write(table, record.id, records.dump(record))
+        await self._database.write(_table(record), record.id, records.dump(record))
 
     async def update_sandbox(self, sandbox_id: str, **changes: Any) -> SandboxRecord | None:
         """Change facts of a record; None, and nothing done, when it is gone meanwhile."""
@@ -62,10 +61,19 @@ class Store:
             await self.put(record)
         return record
 
+    def put_soon(self, record: SandboxRecord | ContainerRecord) -> None:
+        """As ``put``, on disk some milliseconds later: for what a restart finds out by itself."""
+        self._remember(record)
+        self._database.write_soon(_table(record), record.id, records.dump(record))
+
+    def drop_soon(self, record: SandboxRecord | ContainerRecord) -> None:
+        """As ``drop``, on disk later: a crash in between leaves a record whose removal is asked for again."""
+        self._database.write_soon(_table(record), record.id, None)
+        self.forget(record)
+
     async def drop(self, record: SandboxRecord | ContainerRecord) -> None:
         """Forget a record and free its name."""
-        table = "sandboxes" if isinstance(record, SandboxRecord) else "containers"
-        await self._database.write(table, record.id, None)
+        await self._database.write(_table(record), record.id, None)
         self.forget(record)
 
     def forget(self, record: SandboxRecord | ContainerRecord) -> None:
@@ -77,3 +85,7 @@ class Store:
             self.sandboxes.put(record)
         else:
             self.containers.put(record)
+
+
+def _table(record: SandboxRecord | ContainerRecord) -> str:
+    return "sandboxes" if isinstance(record, SandboxRecord) else "containers"

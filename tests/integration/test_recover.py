@@ -110,7 +110,7 @@ def test_a_pod_that_was_being_made_is_undone(node: ControlNode, pods: Pods) -> N
 def test_container_rows_without_containerds_record(node: ControlNode, pods: Pods) -> None:
     pod = pods.run()
     created, runs = pods.create(pod, "true"), pods.start(pod, "sleep", "1000")
-    stop(node)
+    stop(node, signal.SIGTERM)  # writes everything down: that it runs is written some milliseconds late
     ctr(node, "tasks", "rm", "-f", runs)
     ctr(node, "containers", "rm", "--keep-snapshot", created, runs)
     start(node)
