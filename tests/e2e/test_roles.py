@@ -302,10 +302,18 @@ def test_containerd_2_from_a_directory_and_back(host: Host, converged: Play, tmp
         == "/etc/systemd/system/containerd.service"
     )
     assert host.run("ctr plugins ls | awk '$NF == \"error\"'") == ""
-    assert (
-        host.run("test -L /opt/cni/bin/bridge || /usr/bin/stat -c %F /opt/cni/bin/bridge").strip()
-        == "regular file"
-    )
+    assert host.run("stat -c %F /opt/cni/bin/bridge").strip() == "regular file"
+    answers(host)
+    back = host.play()
+    assert back.code == 0, back.output
+    assert back.task("Containerd answers").result["fields"]["1"].startswith("1.6.")
+    assert host.run("command -v containerd containerd-shim-runc-v2 ctr runc").split() == [
+        "/usr/bin/containerd",
+        "/usr/bin/containerd-shim-runc-v2",
+        "/usr/bin/ctr",
+        "/usr/sbin/runc",
+    ]
+    assert host.run("readlink -e /opt/cni/bin/bridge").strip() == "/usr/lib/cni/bridge"
     answers(host)
 
 

@@ -146,3 +146,17 @@ def test_old_releases_go_but_never_the_current_one(module: ModuleType, tmp_path:
     assert {Path(path).name for path in done["paths"]} >= {"r2", "r3", "r4"}
     receipts = {path.name for path in (tmp_path / "state/receipts").iterdir()}
     assert receipts == {"pycri-r1.json", "pycri-r5.json"}
+
+
+def test_a_release_that_is_no_longer_wanted_is_removed_but_not_what_replaced_it(
+    module: ModuleType, tmp_path: Path
+) -> None:
+    install(module, archive(tmp_path / "a", {"ctr": b"1", "shim": b"2"}), tmp_path / "bin")
+    (tmp_path / "bin/shim").write_text("somebody else's")
+    remove = ansible_modules.load("remove_artifacts", tmp_path / "state")
+    told = ansible_modules.run(remove, check=True, receipts=["release", "none"])
+    assert (tmp_path / "bin/ctr").exists()
+    done = ansible_modules.run(remove, receipts=["release", "none"])
+    assert done["paths"] == told["paths"]
+    assert [path.name for path in (tmp_path / "bin").iterdir()] == ["shim"]
+    assert not ansible_modules.run(remove, receipts=["release", "none"])["changed"]
