@@ -74,6 +74,12 @@ class HostKeyError(ConnectError):
     """A host showed another key than the pinned one: refused, whoever it is."""
 
 
+class PrivilegeError(ConnectError):
+    """The host let us in, but not become root: nothing can be set up there."""
+
+    exit_code = EXIT_PREFLIGHT
+
+
 class PreflightError(NodestrapError):
     """A host cannot become a node as it is."""
 

@@ -137,7 +137,9 @@ def _check(answer: Mapping[str, Any], specs: Specs, sources: tuple[str, ...]) ->
             if len(lines) == 1
             else f"{len(lines)} mistakes:" + "".join(f"\n  - {line}" for line in lines),
             step="inventory",
-            fix="correct the inventory; installer/README.md lists what it may say",
+            fix="pass --vault-password-file or --ask-vault-pass"
+            if any("vault secrets" in line for line in lines)
+            else "correct the inventory; installer/README.md lists what it may say",
         )
 
 

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from installer.cluster.spec import HostSpec
-from installer.errors import ConnectError, PreflightError
+from installer.errors import ConnectError, PreflightError, PrivilegeError
 from installer.lock import locked, owner
 from installer.phases.base import Phase
 from installer.phases.connect import MAX_AT_ONCE
@@ -28,7 +28,9 @@ class Preflight(Phase):
                 zip(run.active, pool.map(lambda host: _try(run, host, lock), run.active), strict=True)
             )
         for host, answer in answers:
-            if isinstance(answer, ConnectError):
+            if isinstance(answer, PrivilegeError):
+                run.fail(answer)
+            elif isinstance(answer, ConnectError):
                 run.fail(answer, state=HostState.UNREACHABLE)
             else:
                 run.sessions[host.name] = answer

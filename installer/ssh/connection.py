@@ -11,7 +11,7 @@ from types import TracebackType
 
 import paramiko
 
-from installer.errors import ConnectError
+from installer.errors import ConnectError, PrivilegeError
 from installer.ssh.become import privileged
 from installer.ssh.known_hosts import PinOnFirstContact, changed_key, host_key_name
 from installer.ssh.openssh import ResolvedHost, resolve
@@ -234,7 +234,7 @@ def _refused(settings: ConnectionSettings, resolved: ResolvedHost, where: str) -
     )
 
 
-def _sudo_error(host: str, said: bytes, settings: ConnectionSettings, answered: bool) -> ConnectError:
+def _sudo_error(host: str, said: bytes, settings: ConnectionSettings, answered: bool) -> PrivilegeError:
     text = said.decode(errors="replace").strip()
     if "not found" in text:
         reason, fix = "the login is not root's and there is no sudo", "install sudo, or set ansible_user=root"
@@ -245,4 +245,4 @@ def _sudo_error(host: str, said: bytes, settings: ConnectionSettings, answered: 
         fix = "set ansible_become_password (with ansible-vault), or pass --ask-become-pass"
     else:
         reason, fix = f"cannot become root: {text}", "let the user run sudo"
-    return ConnectError(reason, host=host, step="privileges", fix=fix)
+    return PrivilegeError(reason, host=host, step="privileges", fix=fix)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from installer.errors import ConnectError, HostKeyError
+from installer.errors import ConnectError, HostKeyError, PrivilegeError
 from installer.preflight.gather import gather
 from installer.ssh.connection import Connection, connect
 from installer.ssh.forward import forward_tcp, forward_unix_socket
@@ -185,7 +185,10 @@ def test_sudo_without_the_right_password(
     sudo_host: PrivateSshd, known_hosts: Path, password: str | None, reason: str
 ) -> None:
     settings = replace(_settings(sudo_host), become_password=password)
-    with _connect(settings, known_hosts) as connection, pytest.raises(ConnectError, match=reason) as refused:
+    with (
+        _connect(settings, known_hosts) as connection,
+        pytest.raises(PrivilegeError, match=reason) as refused,
+    ):
         connection.run(["true"])
     assert "ansible_become_password" in str(refused.value.fix)
 

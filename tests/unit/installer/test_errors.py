@@ -23,6 +23,7 @@ def test_codes_are_the_published_ones() -> None:
         "InventoryError": 2,
         "ConnectError": 3,
         "HostKeyError": 3,
+        "PrivilegeError": 4,
         "PreflightError": 4,
         "ArtifactError": 5,
         "ConvergeError": 6,
