@@ -35,11 +35,13 @@ _QEMU = {
     "aarch64": (("qemu-system-aarch64", "-machine", "virt"), "ttyAMA0"),
 }
 
+_UNUSED_UNITS = ("serial-getty@ttyS0.service", "serial-getty@ttyAMA0.service", "e2scrub_reap.service")
+
 
 class VirtualMachines:
     """The `vm` backend."""
 
-    boot_seconds = 300.0  # emulated, on a busy machine
+    boot_seconds = 600.0  # emulated, on a busy machine
 
     def check(self) -> None:
         """Raise UsageError, with the fix, when this machine cannot run such hosts."""
@@ -130,6 +132,12 @@ def _own_files(lab: Lab, host: Host) -> list[Member]:
         "etc/systemd/network/10-outside.network": f"[Match]\nMACAddress={_mac(lab, host, 0)}\n{outside}",
         "etc/systemd/network/20-hosts.network": f"[Match]\nMACAddress={_mac(lab, host, 1)}\n{between}",
     }
+    # An emulated machine on a busy one misses systemd's deadlines for minutes, and then is well.
+    texts["etc/systemd/system.conf.d/nodestrap-lab.conf"] = (
+        "[Manager]\nDefaultTimeoutStartSec=10min\nDefaultDeviceTimeoutSec=10min\n"
+    )
+    # An empty unit file is a masked unit.
+    texts |= {f"etc/systemd/system/{unit}": "" for unit in _UNUSED_UNITS}
     return [
         *(Member(f"host/{path}", text.encode()) for path, text in texts.items()),
         Member("host/root", None, 0o700),
