@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pycri.io import fifo, notify, record
 from pycri.io.clock import log_timestamp
+from pycri.io.journal import Journal
 from pycri.io.log_file import LogFile
 from pycri.io.log_format import LogFormatter
 from pycri.io.pump import Pump
@@ -39,6 +40,7 @@ class ContainerStreams:
         self._subscribers: list[Subscriber] = []
         self._pumps: dict[str, Pump] = {}
         self._formatters = {name: LogFormatter(name) for name in self.outputs}
+        self._journals: dict[str, Journal] = {}
         self._all_ended = asyncio.Event()
         self._log = self._open_log(tolerant=stored is not None)
         try:
@@ -108,9 +110,12 @@ class ContainerStreams:
         for pump in self._pumps.values():
             pump.stop()
         if self._log is not None:
-            for formatter in self._formatters.values():
+            for name, formatter in self._formatters.items():
                 self._write(formatter.suspend(log_timestamp()))
+                if name in self._journals:
+                    self._journals[name].done(b"")
             self._log.close()
+        self._close_journals()
         if self.stdin is not None:
             self.stdin.close()
 
@@ -124,6 +129,7 @@ class ContainerStreams:
                 self._end(name)
         if self._log is not None:
             self._log.close()
+        self._close_journals()
         if self.stdin is not None:
             self.stdin.close()
             notify.forget_fds(self._stored_name("stdin"))
@@ -138,8 +144,9 @@ class ContainerStreams:
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         record.save(self._directory, self.record)
         for name in self.outputs:
+            read = self._journalled(name) if self._log is not None else None
             fd = self._take(name, stored, fifo.open_reader)
-            self._pumps[name] = Pump(fd, self._sink(name), partial(self._end, name))
+            self._pumps[name] = Pump(fd, self._sink(name), partial(self._end, name), read)
         if self.record.stdin and not self.record.stdin_closed and self.stdin is None:
             self.stdin = StdinWriter(self._take("stdin", stored, fifo.open_writer))
 
@@ -155,12 +162,37 @@ class ContainerStreams:
     def _stored_name(self, name: str) -> str:
         return f"{self.record.id}.{name}"
 
+    def _journalled(self, name: str) -> Callable[[int], bytes]:
+        """The way to read a stream that is logged; finishes first what a killed process left unfinished."""
+        if name not in self._journals:
+            journal = self._journals[name] = Journal(self._directory / f"{name}.journal")
+            left = journal.unfinished()
+            formatter = self._formatters[name]
+            formatter.resume(left.pending)
+            if left.chunk and self._log is not None:
+                # a log that was rotated meanwhile is shorter: its lines come twice rather than never
+                self._log.cut(left.log_size)
+                self._write(formatter.feed(left.chunk, log_timestamp()))
+            journal.done(formatter.pending)
+        journal = self._journals[name]
+
+        def read(fd: int) -> bytes:
+            return journal.read(fd, 0 if self._log is None else self._log.size())
+
+        return read
+
+    def _close_journals(self) -> None:
+        for journal in self._journals.values():
+            journal.close()
+        self._journals.clear()
+
     def _sink(self, name: str) -> Callable[[bytes], None]:
-        feed = self._formatters[name].feed
+        formatter = self._formatters[name]
 
         def sink(chunk: bytes) -> None:
             if self._log is not None:
-                self._write(feed(chunk, log_timestamp()))
+                self._write(formatter.feed(chunk, log_timestamp()))
+                self._journals[name].done(formatter.pending)
             for subscriber in tuple(self._subscribers):
                 subscriber(name, chunk)
 
@@ -172,6 +204,8 @@ class ContainerStreams:
 
     def _end(self, name: str) -> None:
         self._write(self._formatters[name].finish(log_timestamp()))
+        if name in self._journals:
+            self._journals[name].done(b"")
         notify.forget_fds(self._stored_name(name))
         for subscriber in tuple(self._subscribers):
             subscriber(name, b"")

@@ -70,6 +70,15 @@ class LogFile:
             self._failing = False
             log.warning("log %s is written again; %d bytes were dropped", self.path, self.dropped_bytes)
 
+    def size(self) -> int:
+        """Bytes in the file; 0 while it cannot be written."""
+        return os.fstat(self._fd).st_size if self._fd >= 0 else 0
+
+    def cut(self, size: int) -> None:
+        """Takes back what was written after ``size`` bytes; nothing where the file is shorter."""
+        if self._fd >= 0 and os.fstat(self._fd).st_size > size:
+            os.ftruncate(self._fd, size)
+
     def reopen(self) -> None:
         """Continues in a fresh file at the path. Raises OSError or InvalidArgument: the old one stays."""
         if self._closed:

@@ -17,6 +17,15 @@ class LogFormatter:
         self._part = b" " + stream.encode() + b" P "
         self._pending = b""  # the line under way: at most PART_BYTES, since a longer one begins with P parts
 
+    @property
+    def pending(self) -> bytes:
+        """The line under way, without the parts of it that are out already."""
+        return self._pending
+
+    def resume(self, pending: bytes) -> None:
+        """Goes on with another formatter's line."""
+        self._pending = pending
+
     def feed(self, chunk: bytes, timestamp: bytes) -> bytes:
         """The log lines that ``chunk`` completes."""
         end = chunk.rfind(b"\n")

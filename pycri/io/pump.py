@@ -12,12 +12,20 @@ READ_BYTES = 64 * 1024
 class Pump:
     """Owns the reading end ``fd`` until end of file or ``stop``."""
 
-    def __init__(self, fd: int, on_data: Callable[[bytes], None], on_end: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        fd: int,
+        on_data: Callable[[bytes], None],
+        on_end: Callable[[], None],
+        read: Callable[[int], bytes] | None = None,
+    ) -> None:
+        """``read``: another way to read from the descriptor than os.read."""
         self._loop = asyncio.get_running_loop()
         self._fd = fd
         self._on_data = on_data
         self._on_end = on_end
         self._paused = False
+        self._read = read or _read
         self._loop.add_reader(fd, self._readable)
 
     @property
@@ -53,7 +61,7 @@ class Pump:
     def _readable(self) -> bool:
         """One read; False when nothing was there or the stream has ended."""
         try:
-            chunk = os.read(self._fd, READ_BYTES)
+            chunk = self._read(self._fd)
         except BlockingIOError:
             return False
         if chunk:
@@ -62,3 +70,7 @@ class Pump:
         self.stop()
         self._on_end()
         return False
+
+
+def _read(fd: int) -> bytes:
+    return os.read(fd, READ_BYTES)
