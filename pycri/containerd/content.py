@@ -90,9 +90,10 @@ class Content:
     ) -> None:
         """Store a small blob whole. AlreadyExists if it is there."""
         async with self.writer(ref, total=len(data), expected=digest) as writer:
-            if writer.offset:
+            # An ingest that is complete from the start means that another namespace has the blob.
+            if writer.offset not in (0, len(data)):
                 await writer.truncate()
-            await writer.write(data)
+            await writer.write(data[writer.offset :])
             await writer.commit(labels)
 
 
@@ -147,10 +148,15 @@ class Writer:
 
     async def release(self) -> None:
         """End the stream and return once containerd has let go of the ref."""
+        if self._call.done():
+            return  # ended by an error, which a write or commit has reported
         await self.drain()
-        await self._call.done_writing()
-        while await self._call.read() is not grpc.aio.EOF:
-            pass
+        try:
+            await self._call.done_writing()
+            while await self._call.read() is not grpc.aio.EOF:
+                pass
+        except grpc.aio.AioRpcError as error:
+            raise self._connection.translate(error) from None
 
     def cancel(self) -> None:
         """End the stream at once; containerd keeps the ref locked for some milliseconds more."""

@@ -48,11 +48,20 @@ class Downloader:
                 if not joined:
                     raise
                 # it failed for somebody else, with other credentials or hosts; now with ours
+            else:
+                if not joined:
+                    return  # written under our own lease
 
     async def present(self, digest: str) -> bool:
         """Whether the blob is there; if it is, the current lease keeps it."""
+        if not await self._is_there(digest):
+            return False
         if lease := lease_id.get():
             await self._client.leases.add(lease, "content", digest)
+            return await self._is_there(digest)  # it may have been collected just before
+        return True
+
+    async def _is_there(self, digest: str) -> bool:
         try:
             await self._client.content.info(digest)
         except NotFound:

@@ -5,6 +5,7 @@ A node needs no registry to start its first pod, and nothing to pull, pin or kee
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import tarfile
@@ -27,6 +28,7 @@ class BuiltImage:
     manifest: bytes
 
 
+@functools.cache  # asked for with every pod
 def build(architecture: str) -> BuiltImage:
     """The image for ``amd64`` or ``arm64``; KeyError for another architecture."""
     layer = _layer(pause_program.build(architecture))

@@ -28,16 +28,26 @@ class ImageSync:
         self._store = store
         self._node = node
         self._slots = asyncio.Semaphore(_PARALLEL)
+        self._reading: dict[str, asyncio.Task[None]] = {}
+        self._changed: set[str] = set()
 
     async def run(self) -> None:
         """Read everything whenever the event stream (re)starts, then follow it."""
+        try:
+            await self._follow()
+        finally:
+            for task in self._reading.values():
+                task.cancel()
+            await asyncio.gather(*self._reading.values(), return_exceptions=True)
+
+    async def _follow(self) -> None:
         async for item in self._client.events.subscribe("^/images/"):
             try:
                 if isinstance(item, Subscribed):
                     await self.read_all()
                     self.ready.set()
                 elif isinstance(item, Event) and isinstance(item.message, ImageChanged):
-                    await self.read_one(item.message.name)
+                    self._schedule(item.message.name)
             except PycriError as error:
                 _log.warning("images: cannot follow containerd: %s", error)
 
@@ -56,6 +66,21 @@ class ImageSync:
             self._store.drop(name)
         else:
             await self._take(image)
+
+    def _schedule(self, name: str) -> None:
+        """Read ``name`` beside the others: one image that has to be unpacked does not hold up the rest."""
+        self._changed.add(name)
+        if name not in self._reading:
+            task = self._reading[name] = asyncio.create_task(self._read_until_settled(name))
+            task.add_done_callback(lambda _: self._reading.pop(name))
+
+    async def _read_until_settled(self, name: str) -> None:
+        while name in self._changed:  # it may change again while it is read
+            self._changed.discard(name)
+            try:
+                await self.read_one(name)
+            except PycriError as error:
+                _log.warning("images: cannot read %s from containerd: %s", name, error)
 
     async def _take(self, image: Image) -> None:
         label, value = PINNED_LABEL

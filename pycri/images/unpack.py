@@ -27,8 +27,14 @@ class Unpacker:
 
     async def exists(self, chain_id: str) -> bool:
         """Whether the snapshot is there; if it is, the current lease keeps it."""
+        if not await self._is_there(chain_id):
+            return False
         if lease := lease_id.get():
             await self._client.leases.add(lease, f"snapshots/{self.snapshotter}", chain_id)
+            return await self._is_there(chain_id)  # it may have been collected just before
+        return True
+
+    async def _is_there(self, chain_id: str) -> bool:
         try:
             await self._client.snapshots.stat(self.snapshotter, chain_id)
         except NotFound:
@@ -48,6 +54,9 @@ class Unpacker:
                 if not joined:
                     raise
                 # another pull failed at it; perhaps for a reason of its own
+            else:
+                if not joined:
+                    return  # made under our own lease
 
     async def close(self) -> None:
         await self._flights.close()

@@ -58,11 +58,12 @@ async def collect(client: Containerd) -> None:
 
 async def files_of(client: Containerd, record: ImageRecord, tmp_path: Path) -> dict[str, bytes]:
     """The files of an image's root, read through a view of its snapshot."""
-    (mount,) = await client.snapshots.view("overlayfs", "look", record.chain_id)
-    try:
-        return await asyncio.to_thread(_read_mounted, mount, tmp_path)
-    finally:
-        await client.snapshots.remove("overlayfs", "look")
+    async with client.leases.hold("look", expire=60):
+        (mount,) = await client.snapshots.view("overlayfs", "look", record.chain_id)
+        try:
+            return await asyncio.to_thread(_read_mounted, mount, tmp_path)
+        finally:
+            await client.snapshots.remove("overlayfs", "look")
 
 
 def _read_mounted(mount: Mount, where: Path) -> dict[str, bytes]:
