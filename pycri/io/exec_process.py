@@ -1,19 +1,18 @@
 """Processes executed in running containers: made, awaited, and always deleted.
 
-Used by ExecSync and by streaming exec. Each has a directory with its FIFOs and a record, so that a process
+Used by ExecSync and by streaming exec. The names of its FIFOs say which process it is, so that one
 whose pycri-io was killed is found and removed by the next one.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
+import contextlib
 import logging
 import os
 import secrets
-import shutil
 import signal
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 from pycri.containerd.anys import PROCESS_TYPE_URL
 from pycri.errors import NotFound, PycriError, Unavailable
 from pycri.io import fifo
+from pycri.io.record import check_id
 from pycri.io.session_kill import kill_session
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-_RECORD = "exec.json"
 _DISPOSE_SECONDS = 60.0
 
 
@@ -72,9 +71,11 @@ class ExecRunner:
     def recover(self) -> int:
         """Removes what a killed pycri-io left running; returns how many. Goes on in the background."""
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        leftovers = sorted(self._directory.iterdir())
-        for place in leftovers:
-            self._spawn(self._dispose_leftover(place))
+        leftovers: dict[str, list[Path]] = {}
+        for path in sorted(self._directory.iterdir()):
+            leftovers.setdefault(path.stem, []).append(path)
+        for name, paths in leftovers.items():
+            self._spawn(self._dispose_leftover(name, paths))
         return len(leftovers)
 
     @asynccontextmanager
@@ -92,15 +93,17 @@ class ExecRunner:
 
         Raises what containerd says: NotFound without a running task, Unknown when the program cannot start.
         """
-        exec_id = secrets.token_hex(32)
-        place = self._directory / exec_id
+        check_id(container_id)
+        exec_id = secrets.token_hex(16)
         wanted = {"stdin": stdin, "stdout": stdout, "stderr": stderr and not tty}
-        paths = {name: str(place / name) if on else "" for name, on in wanted.items()}
+        # a plus sign is in no container id
+        stem = f"{self._directory}/{container_id}+{exec_id}"
+        paths = {name: f"{stem}.{name}" if on else "" for name, on in wanted.items()}
         fds: dict[str, int] = {}
         pid = 0
         exited: asyncio.Task[int] | None = None
         try:
-            _prepare(place, container_id, paths, fds)
+            _open_fifos(paths, fds)
             message = AnyMessage(type_url=PROCESS_TYPE_URL, value=spec)
             # shielded: an exec that containerd makes after we have gone could not be found and deleted
             await self._finish(self._tasks.exec(container_id, exec_id, message, terminal=tty, **paths))
@@ -119,7 +122,7 @@ class ExecRunner:
             if exited is not None:
                 exited.add_done_callback(_seen)
                 exited.cancel()
-            self._spawn(self._dispose(place, container_id, exec_id, pid))
+            self._spawn(self._dispose([*filter(None, paths.values())], container_id, exec_id, pid))
 
     async def close(self, timeout: float) -> None:
         """Waits up to ``timeout`` seconds for removals under way; the rest is left to the next pycri-io."""
@@ -152,19 +155,21 @@ class ExecRunner:
         self._background.add(task)
         task.add_done_callback(self._background.discard)
 
-    async def _dispose_leftover(self, place: Path) -> None:
+    async def _dispose_leftover(self, name: str, paths: list[Path]) -> None:
+        container_id, _, exec_id = name.partition("+")
         try:
-            container_id = json.loads((place / _RECORD).read_text(encoding="utf-8"))["container_id"]
-            pid = (await self._tasks.get(container_id, place.name)).pid
-        except (OSError, ValueError, KeyError, TypeError, NotFound):
-            shutil.rmtree(place, ignore_errors=True)
-            return
+            pid = (await self._tasks.get(container_id, exec_id)).pid if exec_id else 0
+        except NotFound:
+            exec_id, pid = "", 0
         except PycriError as error:
-            log.warning("exec %s of a previous pycri-io was not removed: %s", place.name, error)
+            log.warning("exec %s of a previous pycri-io was not removed: %s", name, error)
             return
-        await self._dispose(place, container_id, place.name, pid)
+        if exec_id:
+            await self._dispose(paths, container_id, exec_id, pid)
+        else:
+            _unlink(paths)
 
-    async def _dispose(self, place: Path, container_id: str, exec_id: str, pid: int) -> None:
+    async def _dispose(self, paths: Iterable[str | Path], container_id: str, exec_id: str, pid: int) -> None:
         """Kills and deletes until containerd knows the process no more."""
         deadline = asyncio.get_running_loop().time() + _DISPOSE_SECONDS
         delay = 0.01
@@ -182,10 +187,10 @@ class ExecRunner:
                 await kill_exec(self._tasks, container_id, exec_id, pid)
             if asyncio.get_running_loop().time() > deadline:
                 log.error("exec %s in container %s cannot be deleted: %s", exec_id, container_id, problem)
-                return  # the record stays for the next start
+                return  # the FIFOs stay, for the next start to try again
             await asyncio.sleep(delay)
             delay = min(delay * 2, 1.0)
-        shutil.rmtree(place, ignore_errors=True)
+        _unlink(paths)
 
     async def _pid(self, container_id: str, exec_id: str) -> int:
         try:
@@ -212,11 +217,15 @@ def _seen(task: asyncio.Task[Any]) -> None:
         task.exception()
 
 
-def _prepare(place: Path, container_id: str, paths: Mapping[str, str], fds: dict[str, int]) -> None:
-    """The FIFOs, opened before containerd hears of them, and the record."""
-    place.mkdir(mode=0o700, parents=True)
-    (place / _RECORD).write_text(json.dumps({"container_id": container_id}), encoding="utf-8")
+def _open_fifos(paths: Mapping[str, str], fds: dict[str, int]) -> None:
+    """Makes and opens them before containerd hears of them."""
     for name, path in paths.items():
         if path:
             fifo.make_fifo(Path(path))
             fds[name] = (fifo.open_writer if name == "stdin" else fifo.open_reader)(Path(path))
+
+
+def _unlink(paths: Iterable[str | Path]) -> None:
+    for path in paths:
+        with contextlib.suppress(FileNotFoundError):
+            Path(path).unlink()

@@ -83,6 +83,7 @@ def open_files() -> int:
 
 
 def runner_for(tasks: FakeTasks, tmp_path: Path) -> ExecRunner:
+    (tmp_path / "exec").mkdir(exist_ok=True)
     return ExecRunner(tasks, tmp_path / "exec")  # type: ignore[arg-type]
 
 
@@ -175,7 +176,7 @@ async def test_leftovers_of_a_killed_pycri_io_are_removed(tmp_path: Path) -> Non
     killed = runner_for(tasks, tmp_path)
     context = killed.process("c1", b"{}")
     process = await context.__aenter__()
-    (tmp_path / "exec" / "junk").mkdir()
+    (tmp_path / "exec" / "junk").touch()
     runner = runner_for(tasks, tmp_path)
     assert runner.recover() == 2
     await settled(runner, tasks, tmp_path)
