@@ -31,6 +31,7 @@ from pycri.attempts import ignore_missing
 from pycri.cni import Network, netns
 from pycri.config import Config
 from pycri.container.exit import ContainerExit
+from pycri.container.image_volumes import ImageVolumes
 from pycri.containerd import Containerd
 from pycri.io.client import DataPlaneClient
 from pycri.monitor import Exit, Tasks
@@ -85,7 +86,9 @@ class Recovery:
         network: Network,
         pause: Pause,
         io: DataPlaneClient,
+        image_volumes: ImageVolumes,
     ) -> None:
+        self._image_volumes = image_volumes
         self._config = config
         self._store = store
         self._containerd = containerd
@@ -110,6 +113,8 @@ class Recovery:
         )
         rows = {record.id for record in self._store.sandboxes} | {r.id for r in self._store.containers}
         await asyncio.gather(*(self._remove_orphan(item, tasks) for item in ours.keys() - rows))
+        for container_id in self._image_volumes.leftovers(rows):
+            await self._image_volumes.unmount(container_id)
         await self._remove_snapshots(rows)
         self._remove_namespaces()
         self._remove_directories(rows)
@@ -163,11 +168,12 @@ class Recovery:
             await self._pause.kill(container_id)
         await self._pause.remove_record(container_id)
         await self._pause.remove_snapshot(container_id)
+        await self._image_volumes.unmount(container_id)
 
     async def _remove_snapshots(self, rows: set[str]) -> None:
         label, value = next(iter(SNAPSHOT_LABELS.items()))
         for info in await self._containerd.snapshots.list(self._snapshotter, f'labels."{label}"=={value}'):
-            if info.name not in rows:
+            if info.name.partition("-")[0] not in rows:  # image volumes' begin with the container's id
                 log.warning("snapshot %s belongs to nothing: removed", info.name)
                 await ignore_missing(self._containerd.snapshots.remove(self._snapshotter, info.name))
 

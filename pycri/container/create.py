@@ -10,7 +10,6 @@ import secrets
 import time
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Protocol
 
 from pycri import cgroups, errors, labels
 from pycri._generated import cri_pb2 as cri
@@ -18,6 +17,7 @@ from pycri._generated.containerd_containers_pb2 import Container
 from pycri.attempts import Attempts, ignore_missing, together
 from pycri.config import Config
 from pycri.container.events import ContainerEvents
+from pycri.container.image_volumes import ImageResolver, ImageVolumes
 from pycri.container.rootfs import UserFilesCache
 from pycri.container.spec.build import Pod, container_spec
 from pycri.container.spec.process import user_of
@@ -36,12 +36,6 @@ log = logging.getLogger(__name__)
 _UNDO_TIMEOUT = 60.0
 
 
-class ImageResolver(Protocol):
-    """What this needs of pycri.images."""
-
-    async def resolve(self, ref: str) -> Image: ...
-
-
 class CreateContainer:
     """The verb. A retry of the same request joins the attempt, or gets the created container."""
 
@@ -55,7 +49,9 @@ class CreateContainer:
         handlers: Handlers,
         events: ContainerEvents,
         attempts: Attempts,
+        image_volumes: ImageVolumes,
     ) -> None:
+        self._image_volumes = image_volumes
         self._config = config
         self._cgroup_driver = cgroup_driver
         self._store = store
@@ -122,10 +118,16 @@ class CreateContainer:
             self._containerd.snapshots.prepare(self._snapshotter, record.id, image.chain_id, SNAPSHOT_LABELS)
         )
         try:
+            spec_config = record.config
+            if any(mount.HasField("image") for mount in record.config.mounts):
+                undo.push_async_callback(self._image_volumes.unmount, record.id)
+                paths, volumes = await self._image_volumes.mount(record.id, record.config)
+                spec_config = _with_paths(record.config, paths)
+                record = dataclasses.replace(record, image_volumes=volumes)
             user_files = self._user_files.known(image.chain_id)
             if user_files is None:
                 user_files = await self._user_files.get(image.chain_id, await snapshot)
-            record, container = self._describe(record, sandbox, image, user_files)
+            record, container = self._describe(record, spec_config, sandbox, image, user_files)
         except BaseException:
             await asyncio.wait([snapshot])
             raise
@@ -133,9 +135,14 @@ class CreateContainer:
         return record
 
     def _describe(
-        self, record: ContainerRecord, sandbox: SandboxRecord, image: Image, user_files: UserFiles
+        self,
+        record: ContainerRecord,
+        config: cri.ContainerConfig,
+        sandbox: SandboxRecord,
+        image: Image,
+        user_files: UserFiles,
     ) -> tuple[ContainerRecord, Container]:
-        """Our record, complete, and containerd's."""
+        """Our record, complete, and containerd's; ``config`` has the host paths of image volumes."""
         image_config = image.config.get("config") or {}
         user = user_of(record.config, image_config, user_files)
         handler = self._handlers.get(sandbox.handler)
@@ -148,7 +155,7 @@ class CreateContainer:
             files.paths(self._config, sandbox.id, sandbox.config),
         )
         spec = container_spec(
-            record.config,
+            config,
             image_config,
             record.config.image.image,
             user,
@@ -200,3 +207,13 @@ class CreateContainer:
         except (errors.PycriError, asyncio.TimeoutError) as error:
             log.error("container %s could not be undone; the next start of pycri does: %s", record.id, error)
         await self._store.drop(record)
+
+
+def _with_paths(config: cri.ContainerConfig, paths: dict[int, str]) -> cri.ContainerConfig:
+    """``config`` with image volumes as mounts of the host paths they are at."""
+    changed = cri.ContainerConfig()
+    changed.CopyFrom(config)
+    for index, path in paths.items():
+        changed.mounts[index].ClearField("image")
+        changed.mounts[index].host_path = path
+    return changed

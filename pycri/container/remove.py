@@ -8,6 +8,7 @@ from pycri._generated import cri_pb2 as cri
 from pycri.attempts import Attempts, Locks, ignore_missing, together
 from pycri.config import Config
 from pycri.container.events import ContainerEvents
+from pycri.container.image_volumes import ImageVolumes
 from pycri.container.stop import StopContainer
 from pycri.containerd import Containerd
 from pycri.io.client import DataPlaneClient
@@ -27,7 +28,9 @@ class RemoveContainer:
         events: ContainerEvents,
         attempts: Attempts,
         locks: Locks,
+        image_volumes: ImageVolumes,
     ) -> None:
+        self._image_volumes = image_volumes
         self._snapshotter = config.containerd.snapshotter
         self._store = store
         self._containerd = containerd
@@ -58,6 +61,7 @@ class RemoveContainer:
                 ignore_missing(self._containerd.containers.delete(container_id)),
                 ignore_missing(self._containerd.snapshots.remove(self._snapshotter, container_id)),
                 self._io.close(container_id),
+                self._image_volumes.unmount(container_id),
             )
             record = self._store.containers.get(container_id)
             self._store.drop_soon(record)

@@ -60,7 +60,7 @@ class StartContainer:
             except (errors.PycriError, OSError) as error:
                 await self._failed(record, error)
                 raise
-            started = dataclasses.replace(record, state=records.RUNNING, started_at=time.time_ns(), pid=pid)
+            started = dataclasses.replace(record, state=records.RUNNING, started_at=begun, pid=pid)
             # not waited for: should pycri die now, recovery finds the task running (recover.py)
             self._store.put_soon(started)
         self._events.started(started)

@@ -76,9 +76,21 @@ def of_record(record: ContainerRecord) -> cri.ContainerStatus:
         message=record.message,
         labels=config.labels,
         annotations=config.annotations,
-        mounts=config.mounts,
+        mounts=_mounts(record),
         log_path=record.log_path,
         resources=cri.ContainerResources(linux=config.linux.resources),
         user=cri.ContainerUser(linux=cri.LinuxContainerUser(uid=uid, gid=gid, supplemental_groups=groups)),
         stop_signal=config.stop_signal,
     )
+
+
+def _mounts(record: ContainerRecord) -> list[cri.Mount]:
+    """As asked for; an image volume says which image it turned out to be."""
+    found = []
+    for index, asked in enumerate(record.config.mounts):
+        mount = cri.Mount()
+        mount.CopyFrom(asked)
+        if record.image_volumes and record.image_volumes[index]:
+            mount.image.image_ref = record.image_volumes[index]
+        found.append(mount)
+    return found

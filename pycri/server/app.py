@@ -24,6 +24,7 @@ from pycri.container.create import CreateContainer
 from pycri.container.events import ContainerEvents
 from pycri.container.exec import Attach, Exec, ExecSync, ReopenContainerLog
 from pycri.container.exit import ContainerExit
+from pycri.container.image_volumes import ImageVolumes
 from pycri.container.list import ListContainers
 from pycri.container.remove import RemoveContainer
 from pycri.container.start import StartContainer
@@ -151,6 +152,7 @@ async def _wire(
     sandbox_events = SandboxEvents(store, publisher)
     container_events = ContainerEvents(store, sandbox_events)
     pause = Pause(config, containerd, images, attempts, processes)
+    image_volumes = ImageVolumes(config, containerd, images)
     container_exit = ContainerExit(store, containerd, io, container_events, locks, processes)
     sandbox_exit = SandboxExit(store, pause, container_exit, sandbox_events)
 
@@ -160,7 +162,7 @@ async def _wire(
         elif (sandbox := store.sandboxes.find(container_id)) is not None:
             await sandbox_exit(sandbox, ended)
 
-    await Recovery(config, store, containerd, network, pause, io)()
+    await Recovery(config, store, containerd, network, pause, io, image_volumes)()
     monitor = Monitor(
         containerd, on_exit, TaskSync(store, container_exit, sandbox_exit, processes), container_exit.oom
     )
@@ -170,7 +172,7 @@ async def _wire(
 
     stop_container = StopContainer(store, containerd, container_exit, processes)
     remove_container = RemoveContainer(
-        config, store, containerd, io, stop_container, container_events, attempts, locks
+        config, store, containerd, io, stop_container, container_events, attempts, locks, image_volumes
     )
     stop_sandbox = StopPodSandbox(
         config, store, network, pause, stop_container, container_exit, sandbox_events, attempts
@@ -190,7 +192,7 @@ async def _wire(
         list_pod_sandbox=ListPodSandbox(store),
         port_forward=PortForward(store, io),
         create_container=CreateContainer(
-            config, driver, store, containerd, images, handlers, container_events, attempts
+            config, driver, store, containerd, images, handlers, container_events, attempts, image_volumes
         ),
         start_container=StartContainer(
             config, store, containerd, io, container_events, attempts, locks, processes

@@ -98,6 +98,7 @@ class ContainerRecord:
     cgroup: str = ""
     user: tuple[int, int, tuple[int, ...]] = (0, 0, ())
     removing: bool = False
+    image_volumes: tuple[str, ...] = ()  # for each mount of the config the image's id, if it is one
 
     @property
     def name(self) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from installer.lab.standard_images import BUSYBOX
 from installer.verify.client import CriError
 from pycri._generated import cri_pb2 as cri
 from tests.support.control_node import ControlNode, control_node
@@ -322,3 +323,38 @@ def test_events(pods: Pods, pod: str) -> None:
         cri.CONTAINER_STOPPED_EVENT,
         cri.CONTAINER_DELETED_EVENT,
     ]
+
+
+def volume(name: str, **fields: object) -> cri.Mount:
+    given = {"container_path": "/volume", "readonly": True, "image": cri.ImageSpec(image=name)}
+    return cri.Mount(**{**given, **fields})
+
+
+def test_image_volume(node: ControlNode, pods: Pods, pod: str) -> None:
+    mounts = [volume(BUSYBOX), volume(BUSYBOX, container_path="/part", image_sub_path="bin")]
+    container = pods.start(pod, "sleep", "1000", mounts=mounts)
+    assert "busybox" in text(pods, container, "ls", "/volume/bin")
+    assert "busybox" in text(pods, container, "ls", "/part")
+    assert pods.exec(container, "touch", "/volume/x").exit_code != 0
+    image = pods.client.image.ImageStatus(cri.ImageStatusRequest(image=cri.ImageSpec(image=BUSYBOX))).image
+    assert [mount.image.image_ref for mount in pods.status(container).mounts] == [image.id, image.id]
+    pods.runtime.RemoveContainer(cri.RemoveContainerRequest(container_id=container))
+    assert list((node.pycri.root / "run/image-volumes").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"readonly": False}, "INVALID_ARGUMENT: ImageVolumeMountFailed: .* read-only"),
+        ({"image_sub_path": "no/such"}, "INVALID_ARGUMENT: ImageVolumeMountFailed: .*not a directory"),
+        ({"image_sub_path": "../../etc"}, "INVALID_ARGUMENT: ImageVolumeMountFailed: .*relative"),
+        ({"image": cri.ImageSpec(image="nowhere.test/x:1")}, "NOT_FOUND: ImageVolumeMountFailed: "),
+    ],
+)
+def test_wrong_image_volume(
+    node: ControlNode, pods: Pods, pod: str, fields: dict[str, object], message: str
+) -> None:
+    with pytest.raises(CriError, match=message):
+        pods.create(pod, "true", mounts=[volume(BUSYBOX, **fields)])
+    directory = node.pycri.root / "run/image-volumes"
+    assert not directory.exists() or list(directory.iterdir()) == []

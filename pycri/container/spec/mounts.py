@@ -84,8 +84,6 @@ def _validate(mount: cri.Mount, recursive_read_only: bool) -> None:
     where = f'mount at "{mount.container_path}"'
     if not mount.container_path.startswith("/") or "\0" in mount.container_path:
         raise errors.InvalidArgument(f"{where}: the path in the container must be absolute")
-    if mount.HasField("image"):
-        raise errors.Unimplemented(f"ImageVolumeMountFailed: {where}: image volumes are not served yet")
     if not mount.host_path.startswith("/") or "\0" in mount.host_path:
         raise errors.InvalidArgument(f'{where}: the host path "{mount.host_path}" must be absolute')
     if mount.uidMappings or mount.gidMappings:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 from pycri import errors
@@ -63,14 +62,23 @@ def _environment(config: cri.ContainerConfig, image: dict[str, Any], hostname: s
     """Later settings of a name replace earlier ones, in place."""
     found: dict[str, str] = {}
     given = [_PATH, f"HOSTNAME={hostname}", *(["TERM=xterm"] if config.tty else [])]
-    # Values are bytes since CRI 0.36.3; OCI's JSON carries them as surrogates only if they are no UTF-8.
-    asked = [f"{item.key}={os.fsdecode(item.value)}" for item in config.envs]
+    asked = [f"{item.key}={_text(item)}" for item in config.envs]
     for setting in [*given, *(image.get("Env") or ()), *asked]:
         name = setting.partition("=")[0]
         if not name or "\0" in setting:
             raise errors.InvalidArgument(f"{setting!r} cannot be an environment variable")
         found[name] = setting
     return [*found.values()]
+
+
+def _text(item: cri.KeyValue) -> str:
+    """Values are bytes since CRI 0.36.3, but the OCI spec is JSON: it can carry UTF-8 only."""
+    try:
+        return item.value.decode()
+    except UnicodeDecodeError:
+        raise errors.InvalidArgument(
+            f'the value of environment variable "{item.key}" is not UTF-8, which OCI runtimes cannot be given'
+        ) from None
 
 
 def _directory(path: str) -> str:

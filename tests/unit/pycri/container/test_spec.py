@@ -54,10 +54,15 @@ def test_no_command_at_all_is_refused():
 def test_environment_is_the_images_overridden_by_the_pods():
     config = cri.ContainerConfig(command=["x"], tty=True)
     config.envs.add(key="A", value=b"2")
-    config.envs.add(key="B", value=b"\xff")
     found = process.of_container(config, {"Env": ["A=1", "PATH=/bin"]}, "h", User(0, 0))
-    assert found["env"] == ["PATH=/bin", "HOSTNAME=h", "TERM=xterm", "A=2", "B=\udcff"]
+    assert found["env"] == ["PATH=/bin", "HOSTNAME=h", "TERM=xterm", "A=2"]
     assert found["terminal"] is True
+
+
+def test_environment_that_is_no_utf8_is_refused():
+    config = cri.ContainerConfig(command=["x"], envs=[cri.KeyValue(key="B", value=b"\xff")])
+    with pytest.raises(errors.InvalidArgument, match='"B" is not UTF-8'):
+        process.of_container(config, {}, "h", User(0, 0))
 
 
 @pytest.mark.parametrize("change", [{"working_dir": "relative"}, {"command": ["a\0b"]}])
