@@ -58,6 +58,30 @@ def path(driver_name: str, parent: str, container_id: str) -> str:
     return f"/{(parent or 'k8s.io').strip('/')}/{container_id}"
 
 
+def oom_kills(cgroups_path: str) -> int:
+    """How often the kernel killed for memory in a container's cgroup; 0 also when it is gone already.
+
+    ``cgroups_path`` is what ``path`` gave, in either driver's form.
+    """
+    below = _below_root(cgroups_path)
+    file = ROOT / below / "memory.events" if unified() else ROOT / "memory" / below / "memory.oom_control"
+    try:
+        rows = (line.split() for line in file.read_text().splitlines())
+        return next((int(row[1]) for row in rows if row[0] == "oom_kill"), 0)
+    except (OSError, ValueError, IndexError):
+        return 0
+
+
+def _below_root(cgroups_path: str) -> str:
+    """The directory of a cgroupsPath: systemd spells a slice's parents in its name (a-b.slice is in a.slice)."""
+    if ":" not in cgroups_path:
+        return cgroups_path.lstrip("/")
+    slice_name, prefix, name = cgroups_path.split(":", 2)
+    words = slice_name.removesuffix(".slice").split("-")
+    parents = ["-".join(words[: count + 1]) + ".slice" for count in range(len(words))]
+    return "/".join([*parents, f"{prefix}-{name}.scope"])
+
+
 def _has(controller: str) -> bool:
     if unified():
         return controller in (ROOT / "cgroup.controllers").read_text().split()

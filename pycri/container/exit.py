@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from pycri import errors
+from pycri import cgroups, errors
 from pycri.attempts import Locks, ignore_missing
 from pycri.container.events import ContainerEvents
 from pycri.containerd import Containerd
@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 
 # A process that outlives the container's first one may hold its output open for ever.
 _DRAIN_TIMEOUT = 5.0
+_KILLED = 128 + 9
 
 
 class ContainerExit:
@@ -55,7 +56,7 @@ class ContainerExit:
             self._processes.forget(record.id)
             await self._drain(record.id)
             # On disk before containerd forgets it: the exit code is nowhere else then.
-            changed = await self._store.update_container(record.id, **self._outcome(record.id, ended))
+            changed = await self._store.update_container(record.id, **self._outcome(record, ended))
             event = self._ended.pop(record.id, None)
             if event is not None:
                 event.set()
@@ -98,9 +99,10 @@ class ContainerExit:
         except errors.PycriError as error:
             log.error("the log of %s may lack its end: %s", container_id, error)
 
-    def _outcome(self, container_id: str, ended: Exit) -> dict[str, object]:
-        oom = container_id in self._oom
-        self._oom.discard(container_id)
+    def _outcome(self, record: ContainerRecord, ended: Exit) -> dict[str, object]:
+        # The event may come after the exit, or be lost; the cgroup may be gone (systemd) before we look.
+        oom = record.id in self._oom or (ended.exit_code == _KILLED and cgroups.oom_kills(record.cgroup) > 0)
+        self._oom.discard(record.id)
         reason = "OOMKilled" if oom else "Completed" if ended.exit_code == 0 else "Error"
         return {
             "state": records.EXITED,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from pycri import errors
 from pycri._generated import cri_pb2 as cri
 from pycri.container.spec import devices, mounts, namespaces, process, resources, seccomp, users
 
@@ -57,6 +58,9 @@ def container_spec(
     recursive_read_only: bool = False,
 ) -> dict[str, Any]:
     """The whole spec. Raises InvalidArgument and FailedPrecondition for what the CRI config gets wrong."""
+    if config.CDI_devices:
+        names = ", ".join(device.name for device in config.CDI_devices)
+        raise errors.InvalidArgument(f"CDI devices ({names}) are not supported by pycri yet")
     context = config.linux.security_context
     found_mounts, propagation = mounts.of_container(
         config.mounts,

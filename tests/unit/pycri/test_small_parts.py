@@ -98,6 +98,27 @@ def test_cgroup_driver():
     assert cgroups.driver("auto") in ("systemd", "cgroupfs")
 
 
+@pytest.mark.parametrize("unified", [True, False])
+@pytest.mark.parametrize(
+    ("path", "directory"),
+    [
+        ("/kubepods/pod1/id", "kubepods/pod1/id"),
+        (
+            "kubepods-burstable-pod1.slice:cri-containerd:id",
+            "kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod1.slice/cri-containerd-id.scope",
+        ),
+    ],
+)
+def test_kills_for_memory_are_read_from_the_cgroup(tmp_path, monkeypatch, unified, path, directory):
+    monkeypatch.setattr(cgroups, "ROOT", tmp_path)
+    monkeypatch.setattr(cgroups, "unified", lambda: unified)
+    assert cgroups.oom_kills(path) == 0
+    file = f"{directory}/memory.events" if unified else f"memory/{directory}/memory.oom_control"
+    (tmp_path / file).parent.mkdir(parents=True)
+    (tmp_path / file).write_text("oom 1\noom_kill 3\n")
+    assert cgroups.oom_kills(path) == 3
+
+
 def test_commands(capsys, tmp_path):
     assert cli.main(["version"]) == 0
     assert capsys.readouterr().out.startswith("pycri ")

@@ -251,6 +251,12 @@ def test_what_is_no_device_is_refused(device):
         devices.of_container([device], False)
 
 
+def test_cdi_devices_are_refused_not_forgotten():
+    config = cri.ContainerConfig(command=["sh"], CDI_devices=[cri.CDIDevice(name="vendor.com/gpu=0")])
+    with pytest.raises(errors.InvalidArgument, match="vendor.com/gpu=0"):
+        spec(config)
+
+
 def test_masked_paths_default_and_given():
     assert "/proc/kcore" in spec()["linux"]["maskedPaths"]
     found = spec(security(masked_paths=["/x"], readonly_paths=["/y"]))["linux"]
