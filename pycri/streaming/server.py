@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from http import HTTPStatus
@@ -19,6 +20,7 @@ HEAD_SECONDS = 10.0
 IDLE_SECONDS = 4 * 3600.0  # the kubelet's own limit
 MAX_CONNECTIONS = 1000
 _IDLE_CHECK_SECONDS = 60.0
+_CLOSE_SECONDS = 5.0
 
 
 class Session(Protocol):
@@ -67,7 +69,8 @@ class StreamingServer:
         tasks = [connection.end() for connection in list(self.connections)]
         await asyncio.gather(*(task for task in tasks if task is not None), return_exceptions=True)
         if self._server is not None:
-            await self._server.wait_closed()
+            with contextlib.suppress(asyncio.TimeoutError):  # from Python 3.12 on it waits for every client
+                await asyncio.wait_for(self._server.wait_closed(), _CLOSE_SECONDS)
 
     def upgrade(self, request: Request) -> Session:
         """Raises BadRequest."""

@@ -303,7 +303,10 @@ async def test_connect_leaves_no_thread_and_names_both_failures(tmp_path: Path) 
         await connect_in_netns(str(tmp_path / "missing"), 80)
     with pytest.raises(OSError, match="Invalid argument"):
         await connect_in_netns("/proc/self/ns/uts", 80)
-    assert not [thread for thread in threading.enumerate() if thread.name == "netns" and thread.is_alive()]
+    for thread in threading.enumerate():
+        if thread.name == "netns":
+            thread.join(5)
+    assert "netns" not in [thread.name for thread in threading.enumerate()]
 
 
 def test_tokens_are_long_enough() -> None:
