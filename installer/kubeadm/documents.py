@@ -52,7 +52,7 @@ def init_configuration(cluster: Cluster, node: Node, secrets: Secrets) -> Docume
                 "groups": list(_TOKEN_GROUPS),
             }
         ],
-        "nodeRegistration": _node_registration(cluster.version, node, control_plane=True),
+        "nodeRegistration": _node_registration(cluster, node, control_plane=True),
         "localAPIEndpoint": _local_endpoint(node),
     }
     if secrets.certificate_key:
@@ -67,7 +67,7 @@ def join_configuration(
 ) -> Document:
     document: Document = {
         "discovery": _discovery(discovery, secrets),
-        "nodeRegistration": _node_registration(cluster.version, node, control_plane=control_plane),
+        "nodeRegistration": _node_registration(cluster, node, control_plane=control_plane),
     }
     if control_plane:
         document["controlPlane"] = {"localAPIEndpoint": _local_endpoint(node)}
@@ -95,7 +95,8 @@ def kube_proxy_configuration(cluster: Cluster) -> Document:
     return {"conntrack": untouched}
 
 
-def _node_registration(version: KubernetesVersion, node: Node, *, control_plane: bool) -> Document:
+def _node_registration(cluster: Cluster, node: Node, *, control_plane: bool) -> Document:
+    version = cluster.version
     document: Document = {"name": node.name, "criSocket": CRI_SOCKET}
     taints = [
         {"key": taint.key, "value": taint.value, "effect": taint.effect}
@@ -111,6 +112,9 @@ def _node_registration(version: KubernetesVersion, node: Node, *, control_plane:
         document["taints"] = own + taints
     elif taints:
         document["taints"] = taints
+    if control_plane and "addon/coredns" in cluster.skip_phases:
+        # kubeadm pulls CoreDNS beforehand even where it will not install it.
+        document["ignorePreflightErrors"] = ["ImagePull"]
     document["kubeletExtraArgs"] = _kubelet_arguments(version, node)
     return document
 
