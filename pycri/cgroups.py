@@ -73,7 +73,7 @@ def oom_kills(cgroups_path: str) -> int:
 
 
 def _below_root(cgroups_path: str) -> str:
-    """The directory of a cgroupsPath: systemd spells a slice's parents in its name (a-b.slice is in a.slice)."""
+    """The directory of a cgroupsPath. A slice of systemd names its parents: a-b.slice is in a.slice."""
     if ":" not in cgroups_path:
         return cgroups_path.lstrip("/")
     slice_name, prefix, name = cgroups_path.split(":", 2)

@@ -253,7 +253,7 @@ def test_what_is_no_device_is_refused(device):
 
 def test_cdi_devices_are_refused_not_forgotten():
     config = cri.ContainerConfig(command=["sh"], CDI_devices=[cri.CDIDevice(name="vendor.com/gpu=0")])
-    with pytest.raises(errors.InvalidArgument, match="vendor.com/gpu=0"):
+    with pytest.raises(errors.InvalidArgument, match="gpu=0"):
         spec(config)
 
 
