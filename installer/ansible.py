@@ -12,6 +12,7 @@ from installer.ansible_config import (
     environment,
     without_ansible_variables,
     write_config,
+    write_facts,
     write_launcher,
     write_overlay,
 )
@@ -63,6 +64,7 @@ def play(
     directory = workdir / "ansible"
     directory.mkdir(mode=0o700, exist_ok=True)
     config = write_config(directory, ssh_config, hosts)
+    write_facts(directory, hosts)
     overlay = write_overlay(directory, hosts, host_variables)
     events = _Events(progress, {host.name: HostResult() for host in hosts})
     try:
@@ -115,6 +117,7 @@ def _run(
         verbosity=max(0, verbosity - 1) or None,
         event_handler=events.handle,
         cancel_callback=cancelled,
+        fact_cache_type="memory",  # anything but jsonfile, whose directory would not be ours
         quiet=True,
         settings={"pexpect_timeout": 1, "suppress_ansible_output": True},
     )

@@ -6,6 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+# os-release's ID: what Ansible calls the distribution, and its family.
+DISTRIBUTIONS = {
+    "debian": ("Debian", "Debian"),
+    "ubuntu": ("Ubuntu", "Debian"),
+    "fedora": ("Fedora", "RedHat"),
+    "rhel": ("RedHat", "RedHat"),
+    "centos": ("CentOS", "RedHat"),
+    "rocky": ("Rocky", "RedHat"),
+    "almalinux": ("AlmaLinux", "RedHat"),
+}
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
@@ -30,6 +40,7 @@ class HostFacts:
     machine_id: str
     boot_id: str
     init: str
+    systemd_version: int | None
     container: str | None  # systemd-nspawn, lxc, …: the host is itself a container
     selinux: str | None
     uid: int | None
@@ -61,6 +72,11 @@ class HostFacts:
         """amd64, arm64, or None for one that nodestrap does not know."""
         return ARCHITECTURES.get(self.machine)
 
+    @property
+    def os_major(self) -> str:
+        """12 of 12, 22 of 22.04."""
+        return self.os_version.partition(".")[0]
+
 
 def facts_from_answer(answer: Mapping[str, Any], *, sent: float, received: float) -> HostFacts:
     """Type the probe's answer; ``sent`` and ``received`` are the controller's clock around it (seconds)."""
@@ -77,6 +93,7 @@ def facts_from_answer(answer: Mapping[str, Any], *, sent: float, received: float
         machine_id=answer.get("machine_id", ""),
         boot_id=answer.get("boot_id", ""),
         init=answer.get("init", ""),
+        systemd_version=answer.get("systemd_version"),
         container=answer.get("container"),
         selinux=answer.get("selinux"),
         uid=answer.get("uid"),

@@ -9,6 +9,7 @@ from typing import Any, Final
 import yaml
 
 from installer.artifacts import Artifact, ArtifactSpec, build_pycri_archive, resolve
+from installer.cluster.facts import DISTRIBUTIONS
 from installer.cluster.spec import HostSpec
 from installer.cluster.state import artifact_cache_dir
 from installer.content import content_dir
@@ -103,19 +104,10 @@ def pycri_python(host: HostSpec) -> str:
 
 
 def _system_names(host: HostSpec) -> Iterator[str]:
-    """The system as Ansible names it, the most particular first: Debian-12, Debian."""
+    """The names of the role's files for a system, the most particular first: Debian-12, Debian."""
     facts = host.facts
     if facts is None:
         return
-    major = facts.os_version.partition(".")[0]
-    kin = {facts.os_id, *facts.os_like}
-    family = (
-        "RedHat" if kin & {"rhel", "fedora", "centos"} else "Debian" if kin & {"debian", "ubuntu"} else None
-    )
-    for name in (_DISTRIBUTIONS.get(facts.os_id), family):
-        if name is not None:
-            yield f"{name}-{major}"
-            yield name
-
-
-_DISTRIBUTIONS: Final = {"debian": "Debian", "ubuntu": "Ubuntu", "fedora": "Fedora", "rhel": "RedHat"}
+    for name in DISTRIBUTIONS.get(facts.os_id, ()):
+        yield f"{name}-{facts.os_major}"
+        yield name

@@ -81,11 +81,21 @@ def system() -> Dict[str, Any]:
         "machine_id": first_line("/etc/machine-id"),
         "boot_id": first_line("/proc/sys/kernel/random/boot_id"),
         "init": first_line("/proc/1/comm"),
+        "systemd_version": systemd_version(),
         "container": first_line("/run/systemd/container") or None,
         "selinux": {"1": "enforcing", "0": "permissive"}.get(first_line("/sys/fs/selinux/enforce")),
         "uid": os.geteuid(),
         "commands": {name: shutil.which(name, path=search_path()) for name in COMMANDS},
     }
+
+
+def systemd_version() -> "Optional[int]":
+    """257 from ``systemd 257 (257.9-1~deb13u1)``; a host without it has other troubles, told elsewhere."""
+    systemctl = shutil.which("systemctl", path=search_path())
+    if systemctl is None:
+        return None
+    words = subprocess.check_output([systemctl, "--version"]).split()
+    return int(words[1]) if len(words) > 1 and words[1].isdigit() else None
 
 
 def pythons() -> Dict[str, Any]:

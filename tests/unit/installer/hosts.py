@@ -23,6 +23,7 @@ HEALTHY = HostFacts(
     machine_id="0" * 31 + "1",
     boot_id="b",
     init="systemd",
+    systemd_version=252,
     container=None,
     selinux=None,
     uid=0,

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import os
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +15,10 @@ import pytest
 from installer import ansible, ansible_config
 from installer.ansible import HostResult
 from installer.ansible_hints import fix_for
+from installer.content import content_dir
 from installer.errors import ConvergeError
 from installer.progress.base import Progress
-from tests.unit.installer.hosts import cluster, host
+from tests.unit.installer.hosts import HEALTHY, cluster, host
 
 
 class Recorder(Progress):
@@ -92,8 +97,6 @@ def test_unknown_failures_have_no_hint() -> None:
 def test_configuration_is_ours_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANSIBLE_STRATEGY", "free")
     monkeypatch.setenv("ANSIBLE_VAULT_PASSWORD_FILE", "/vault")
-    import os
-
     with ansible_config.without_ansible_variables():
         assert "ANSIBLE_STRATEGY" not in os.environ
         assert os.environ["ANSIBLE_VAULT_PASSWORD_FILE"] == "/vault"
@@ -101,8 +104,6 @@ def test_configuration_is_ours_alone(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_overlay_knows_python_and_spares_root_its_sudo(tmp_path: Path) -> None:
-    import json
-
     hosts = [
         host("node1", ansible_user="root"),
         host("node2", ansible_user="admin", ansible_password="typed"),
@@ -117,6 +118,26 @@ def test_overlay_knows_python_and_spares_root_its_sudo(tmp_path: Path) -> None:
     }
     assert overlay["node2"]["ansible_become"] is True
     assert overlay["node2"]["ansible_password"] == "typed"
+
+
+def test_facts_are_all_that_roles_mention(tmp_path: Path) -> None:
+    """Ansible gathers nothing where we give it facts: one that is not given would be undefined."""
+    ansible_config.write_facts(tmp_path, [host("node1")])
+    given = json.loads((tmp_path / "facts" / "node1").read_text())
+    mentioned = set()
+    for kind in ("roles", "playbooks", "templates"):
+        for path in content_dir(kind).rglob("*"):
+            if path.suffix in (".yml", ".j2"):
+                mentioned |= set(re.findall(r"ansible_facts(?:\.|\[')(\w+)", path.read_text()))
+    assert mentioned
+    assert mentioned <= set(given)
+
+
+def test_a_system_without_a_name_is_left_to_ansible(tmp_path: Path) -> None:
+    ansible_config.write_facts(
+        tmp_path, [host(facts=replace(HEALTHY, os_id="arch")), host("node2", facts=None)]
+    )
+    assert list((tmp_path / "facts").iterdir()) == []
 
 
 @pytest.fixture
@@ -151,7 +172,8 @@ def _play(tmp_path: Path, playbook: str) -> dict[str, HostResult]:
 
 def test_a_real_play(tmp_path: Path, content: Path, caplog: pytest.LogCaptureFixture) -> None:
     (content / "playbooks" / "book.yml").write_text(
-        "- hosts: all\n  gather_facts: false\n  tasks:\n"
+        "- hosts: all\n  gather_facts: true\n  tasks:\n"
+        "  - {name: Know, ansible.builtin.assert: {that: ansible_facts.distribution == 'Debian'}}\n"
         "  - {name: Greet, ansible.builtin.assert: {that: greeting is defined, fail_msg: no greeting}}\n"
     )
     caplog.set_level(logging.INFO, "nodestrap")
@@ -159,8 +181,9 @@ def test_a_real_play(tmp_path: Path, content: Path, caplog: pytest.LogCaptureFix
     assert sorted(results) == ["node1", "node2"], "the others are not in this run"
     assert (results["node1"].failed, results["node1"].step) == (True, "Greet")
     assert results["node1"].reason == "no greeting"
-    assert (results["node2"].failed, results["node2"].ran) == (False, 1)
+    assert (results["node2"].failed, results["node2"].ran) == (False, 2)
     assert "TASK [Greet]" in caplog.text
+    assert "Gathering Facts" not in caplog.text, "the probe has been there"
 
 
 def test_a_broken_playbook_is_an_error_of_its_own(tmp_path: Path, content: Path) -> None:
