@@ -139,5 +139,6 @@ class Connection:
         return (*self._headers, ("containerd-lease", lease)) if lease else self._headers
 
 
-def _serialize(message: Message) -> bytes:
-    return message.SerializeToString()
+def _serialize(message: Message | bytes) -> bytes:
+    """A message, or one that its caller has encoded."""
+    return message if isinstance(message, bytes) else message.SerializeToString()

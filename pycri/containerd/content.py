@@ -15,6 +15,7 @@ from pycri.containerd.connection import Connection
 from pycri.errors import Internal, ResourceExhausted
 
 _SERVICE = pb.DESCRIPTOR.services_by_name["Content"]
+_DATA_TAG = bytes([pb.WriteContentRequest.DATA_FIELD_NUMBER << 3 | 2])  # length-delimited
 
 
 class Content:
@@ -117,8 +118,8 @@ class Writer:
         """Append ``data``, a few MiB at most. Returns when it is sent and an earlier write was accepted."""
         if not data:
             return
-        request = pb.WriteContentRequest(action=pb.WRITE, offset=self.offset, data=data)
-        await self._send(request)
+        head = pb.WriteContentRequest(action=pb.WRITE, offset=self.offset)
+        await self._send(head, data)
         self.offset += len(data)
         self._unanswered += 1
         while self._unanswered > 2:  # sending the next while the last one is written keeps both sides busy
@@ -166,10 +167,10 @@ class Writer:
         await self._send(request)
         return await self._receive(count=False)
 
-    async def _send(self, request: pb.WriteContentRequest) -> None:
+    async def _send(self, request: pb.WriteContentRequest, data: bytes = b"") -> None:
         request.ref, request.total, request.expected = self.ref, self.total, self.expected
         try:
-            await self._call.write(request)
+            await self._call.write(_encode(request, data))
         except grpc.aio.AioRpcError as error:
             raise self._connection.translate(error) from None
         except asyncio.InvalidStateError:
@@ -187,3 +188,19 @@ class Writer:
         self._unanswered -= count
         answer: pb.WriteContentResponse = reply
         return answer
+
+
+def _encode(request: pb.WriteContentRequest, data: bytes) -> bytes:
+    """``request`` with its field ``data``, which is appended with one copy; protobuf would make three."""
+    head = request.SerializeToString()
+    return b"".join((head, _DATA_TAG, _varint(len(data)), data)) if data else head
+
+
+def _varint(number: int) -> bytes:
+    """https://protobuf.dev/programming-guides/encoding/#varints"""
+    encoded = bytearray()
+    while number > 0x7F:
+        encoded.append(number & 0x7F | 0x80)
+        number >>= 7
+    encoded.append(number)
+    return bytes(encoded)
