@@ -35,9 +35,11 @@ class Attempts:
         result: T = await asyncio.shield(task)
         return result
 
-    def background(self, key: Hashable, work: Coroutine[Any, Any, Any]) -> None:
-        """Do ``work`` without anybody waiting for it; a failure is logged."""
-        task = self._tasks[key] = asyncio.create_task(work)
+    def background(self, key: Hashable, start: Callable[[], Coroutine[Any, Any, Any]]) -> None:
+        """An attempt that nobody waits for, unless it is under way already; a failure is logged."""
+        if key in self._tasks:
+            return
+        task = self._tasks[key] = asyncio.create_task(start())
         task.add_done_callback(lambda done: self._finished(key, done, logging.WARNING))
 
     async def settled(self, key: Hashable) -> None:

@@ -40,7 +40,9 @@ class RemovePodSandbox:
     async def _remove(self, record: SandboxRecord) -> None:
         await self._stop.stop(record)
         members = self._store.containers.of_sandbox(record.id)
-        await together(*(self._remove_container.remove(member) for member in members))
+        await together(
+            self._stop.cleared(record.id), *(self._remove_container.remove(member) for member in members)
+        )
         files.remove(self._config, record.id)
         self._store.drop_soon(record)
         self._events.deleted(record)

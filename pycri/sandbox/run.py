@@ -91,7 +91,7 @@ class RunPodSandbox:
             raise
         undo.pop_all()
         # the record that containerd keeps knows the address too, should the database be lost
-        self._attempts.background(("keep", record.id), self._pause.keep(record))
+        self._attempts.background(("keep", record.id), lambda: self._pause.keep(record))
         self._events.created(record)
         return record.id
 

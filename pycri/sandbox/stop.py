@@ -58,11 +58,12 @@ class StopPodSandbox:
         members = self._store.containers.of_sandbox(sandbox_id)
         await together(*(self._stop_container.stop(member, 0) for member in members))
         await self._pause.end(sandbox_id)
+        # What containerd keeps of the pause container costs nobody anything: RemovePodSandbox waits for this.
+        self._attempts.background(("clear", sandbox_id), lambda: self._clear(sandbox_id))
         # Not before nothing uses the address any more: DEL gives it to the next pod.
         await together(
             self._release_network(record),
             asyncio.to_thread(files.remove_shm, self._config, sandbox_id),
-            self._clear(sandbox_id),
         )
         if record.netns:
             netns.remove(record.netns)
@@ -79,9 +80,19 @@ class StopPodSandbox:
         if record.ready:  # not if the event of the exit came first
             self._events.stopped(stopped)
 
+    async def cleared(self, sandbox_id: str) -> None:
+        """Return when containerd has forgotten a stopped sandbox."""
+        await self._attempts.settled(("clear", sandbox_id))
+        record = self._store.sandboxes.find(sandbox_id)
+        if record is not None and not record.cleared:
+            await self._attempts.join(("clear", sandbox_id), lambda: self._clear(sandbox_id))
+
     async def _clear(self, sandbox_id: str) -> None:
         await self._container_exit.settled(sandbox_id)  # the pause task is the last to leave the shim
         await self._pause.clear(sandbox_id)
+        record = self._store.sandboxes.find(sandbox_id)
+        if record is not None:
+            self._store.put_soon(dataclasses.replace(record, cleared=True))
 
     async def _release_network(self, record: SandboxRecord) -> None:
         if record.network:

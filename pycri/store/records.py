@@ -40,7 +40,8 @@ class SandboxRecord:
     image_id: str = ""
     cgroup: str = ""  # the cgroups path in the OCI spec
     exited_at: int = 0
-    stopped: bool = False  # StopPodSandbox has released everything
+    stopped: bool = False  # StopPodSandbox has ended every process and released the network
+    cleared: bool = False  # containerd has forgotten the pause container
     overhead: str = ""  # LinuxContainerResources of UpdatePodSandboxResources, base64
     resources: str = ""
 

@@ -75,7 +75,8 @@ async def test_background_failures_are_logged(caplog):
         raise errors.Internal("quietly")
 
     with caplog.at_level(logging.WARNING):
-        attempts.background("k", work())
+        attempts.background("k", work)
+        attempts.background("k", work)
         await attempts.settled("k")
         await asyncio.sleep(0)
     assert "quietly" in caplog.text
