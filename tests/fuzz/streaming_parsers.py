@@ -1,16 +1,20 @@
 """Coverage-guided fuzzing of everything that parses a streaming client's bytes.
 
-    python -m tests.fuzz.streaming_parsers TARGET [--seconds N] [--corpus DIR]
+    python -m tests.fuzz.streaming_parsers TARGET [--seconds N] [--corpus DIR] [--keep]
 
 With atheris installed (``pip install atheris``) it guides the search and keeps its corpus in DIR; without, a
 mutator of its own runs over the same seeds and targets. Either way: a crash, a hang or growth is a failure,
 and the input that caused it is written to DIR. TARGET: spdy, websocket, channels, forwards, http, resize.
+What earlier runs found worth keeping is in corpus/TARGET.txt, one input to a line, in base64; ``--keep`` adds
+this run's. Every test run replays it.
 """
 
 from __future__ import annotations
 
 import argparse
+import base64
 import hashlib
+import os
 import random
 import sys
 import tempfile
@@ -33,6 +37,7 @@ from pycri.streaming.websocket_forwards import ChannelForwards, TunnelledForward
 from tests.unit.pycri.streaming.test_spdy import Peer
 from tests.unit.pycri.streaming.test_websocket import frame
 
+CORPUS = Path(__file__).parent / "corpus"
 MAX_INPUT = 4096
 HANG_SECONDS = 2.0
 # What a parser may hold and owe after one input: a control frame, a few replies for each frame of it.
@@ -151,16 +156,34 @@ def seeds(name: str) -> list[bytes]:
     return by_name[name]
 
 
+def kept(name: str) -> list[bytes]:
+    """What earlier runs found."""
+    path = CORPUS / f"{name}.txt"
+    return [base64.b64decode(line) for line in path.read_text().split()] if path.exists() else []
+
+
+def keep(name: str, corpus: Path) -> None:
+    found = {path.read_bytes() for path in corpus.iterdir() if not path.name.startswith("crash")}
+    lines = sorted(base64.b64encode(data).decode() for data in found | set(kept(name)) if data)
+    (CORPUS / f"{name}.txt").write_text("".join(f"{line}\n" for line in lines))
+
+
 def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("target", choices=sorted(TARGETS))
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--corpus", type=Path, help="default: a new temporary directory")
+    parser.add_argument("--keep", action="store_true", help="add what was found to corpus/TARGET.txt")
     options = parser.parse_args()
     corpus = options.corpus or Path(tempfile.mkdtemp(prefix="nodestrap-fuzz-"))
     corpus.mkdir(parents=True, exist_ok=True)
-    for seed in seeds(options.target):
+    for seed in [*seeds(options.target), *kept(options.target)]:
         (corpus / hashlib.sha256(seed).hexdigest()[:16]).write_bytes(seed)
+    child = os.fork() if options.keep else 0
+    if child:  # atheris ends its process by itself
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        keep(options.target, corpus)
+        return status
     try:
         import atheris
     except ImportError:
