@@ -73,6 +73,7 @@ ADMIN_CONF = KUBERNETES + "/admin.conf"
 # Says that the attempt under way is nodestrap's; removed when it has succeeded.
 MARKER = "/var/lib/nodestrap/kubeadm-started"
 LOCK = "/run/nodestrap-kubeadm.lock"
+RUN = "/run"
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # What an earlier attempt of the same init leaves, and the next one may use: its own files, and its own
 # programs on their ports. kubeadm keeps certificates and etcd's data that are there.
@@ -151,7 +152,7 @@ class Node:
         return output
 
     def with_config(self, arguments):
-        handle, path = tempfile.mkstemp(prefix="nodestrap-kubeadm-", suffix=".yaml", dir="/run")  # mode 0600
+        handle, path = tempfile.mkstemp(prefix="nodestrap-kubeadm-", suffix=".yaml", dir=RUN)  # mode 0600
         try:
             with os.fdopen(handle, "w") as file:
                 file.write(self.module.params["config"])

@@ -110,6 +110,19 @@ class Converger:
         self.wanted[path] = entry
         return entry
 
+    def declare_parents(self, path):
+        """Directories made on the way are ours too: they go with the last path in them."""
+        parent = os.path.dirname(path)
+        while parent != "/" and parent not in self.wanted:
+            known = self.before.get(parent, {"kind": ""})
+            if known["kind"] == "directory" or not os.path.lexists(parent):
+                self.wanted[parent] = {
+                    "kind": "directory",
+                    "created": known.get("created", True),
+                    "original": None,
+                }
+            parent = os.path.dirname(parent)
+
     def report(self, path, before, after):
         self.diffs.append({"before_header": path, "after_header": path, "before": before, "after": after})
 
@@ -148,6 +161,7 @@ class Converger:
 
     def file(self, path, content, mode, validate):
         data = content.encode()
+        self.declare_parents(path)
         entry = self.declare(path, kind="file", sha256=hashlib.sha256(data).hexdigest())
         if os.path.isdir(path):
             self.module.fail_json(msg=f"{path} is to be a file, but a directory is there: move it away")
@@ -197,6 +211,7 @@ class Converger:
             self.module.fail_json(msg=f"the new {path} was refused and not put in place: {reason}")
 
     def link(self, path, target):
+        self.declare_parents(path)
         entry = self.declare(path, kind="link", target=target)
         actual = os.readlink(path) if os.path.islink(path) else None
         if actual == target:

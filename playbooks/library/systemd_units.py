@@ -118,8 +118,9 @@ def outdated(unit, paths):
 
 
 def converge(module, units, verb, stopped, disabled):
-    """Reload what systemd has read, if it is outdated; enable; start or restart."""
-    if any(unit["NeedDaemonReload"] == "yes" or unit["LoadState"] == "not-found" for unit in units.values()):
+    """Reload what systemd has read; enable; start or restart."""
+    # NeedDaemonReload does not tell that a new unit file hides the one that was read: reload at any change
+    if stopped or disabled or any(unit["NeedDaemonReload"] == "yes" for unit in units.values()):
         systemctl(module, "daemon-reload", [])
     if disabled:
         systemctl(module, "enable", disabled)
