@@ -8,6 +8,7 @@ from __future__ import annotations
 import ssl
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -25,12 +26,16 @@ class Request:
 
 @dataclass
 class Answer:
-    """``cut_after`` bytes of the body the connection is closed; ``body`` still sets the length."""
+    """``cut_after`` bytes of the body the connection is closed; ``body`` still sets the length.
+
+    ``pause`` is called in the middle of the body, and may take its time.
+    """
 
     status: int = 200
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
     cut_after: int | None = None
+    pause: Callable[[], object] | None = None
 
 
 Handler = Callable[[Request], Answer]
@@ -58,8 +63,13 @@ class FakeRegistry:
                     self.send_header(name, value)
                 self.send_header("Content-Length", str(len(answer.body)))
                 self.end_headers()
-                if self.command != "HEAD":
-                    self.wfile.write(answer.body[: answer.cut_after])
+                body = b"" if self.command == "HEAD" else answer.body[: answer.cut_after]
+                half = len(body) // 2
+                with suppress(ConnectionError):  # the client may have had enough
+                    self.wfile.write(body[:half])
+                    if answer.pause is not None:
+                        answer.pause()
+                    self.wfile.write(body[half:])
                 if answer.cut_after is not None:
                     self.close_connection = True
 

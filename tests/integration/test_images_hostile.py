@@ -10,6 +10,7 @@ import io
 import json
 import os
 import tarfile
+import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -152,6 +153,27 @@ async def test_silent_registry_runs_into_the_progress_timeout(host: ContainerdHo
         with pytest.raises(errors.Unavailable, match=r"RegistryUnavailable: .*[Tt]imed? ?out"):
             await images.pull_image(request)
         silence.set()
+
+
+async def test_service_ends_at_once_while_a_layer_hangs(host: ContainerdHost) -> None:
+    served = serve(layer_of(file=os.urandom(100_000)))
+    reached, release = threading.Event(), threading.Event()
+
+    def hang_within_the_layer(request: Request) -> Answer:
+        answer = served(request)
+        if len(answer.body) > 10_000:
+            answer.pause = lambda: (reached.set(), release.wait(30))
+        return answer
+
+    async with pulling(host, served) as (images, client, request, fake):
+        fake.answer = hang_within_the_layer
+        pull = asyncio.create_task(images.pull_image(request))
+        await asyncio.to_thread(reached.wait, 30)
+        async with asyncio.timeout(5):
+            await images.close()
+        release.set()
+        await asyncio.gather(pull, return_exceptions=True)
+        assert not await client.leases.list()
 
 
 async def test_other_bytes_than_promised_are_refused(host: ContainerdHost) -> None:

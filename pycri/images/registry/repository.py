@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -65,6 +66,12 @@ class BlobStream:
         return b"".join(parts)
 
     def close(self) -> None:
+        """Also from another thread: a read that waits for bytes there returns at once."""
+        shutdown = getattr(self._response, "shutdown", None)  # urllib3 2.3 and later
+        if shutdown is not None:
+            # ValueError, RuntimeError: it has been read to its end, and has no connection any more
+            with suppress(OSError, ValueError, RuntimeError):
+                shutdown()
         self._response.close()
 
 
