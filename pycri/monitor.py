@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
@@ -101,6 +102,6 @@ class Monitor:
     async def _handle(self, container_id: str, ended: Exit) -> None:
         try:
             await self._on_exit(container_id, ended)
-        except PycriError as error:
+        except (PycriError, OSError, sqlite3.Error) as error:
             # The record stays as it was; the next synchronization finds the task stopped and tries again.
             log.error("the exit of %s could not be handled: %s", container_id, error)

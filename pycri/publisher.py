@@ -33,6 +33,11 @@ class Publisher:
             else:
                 queue.put_nowait(event)
 
+    def close(self) -> None:
+        """End every stream: the daemon stops, and readers would keep it from it."""
+        for queue in list(self._queues):
+            queue.put_nowait(None)
+
     async def stream(self, _: cri.GetEventsRequest) -> AsyncIterator[cri.ContainerEventResponse]:
         """The verb GetContainerEvents: events from now on; ends when the reader has fallen too far behind."""
         queue: asyncio.Queue[cri.ContainerEventResponse | None] = asyncio.Queue()

@@ -161,7 +161,10 @@ class Recovery:
 
     async def _remove_orphan(self, container_id: str, tasks: Tasks) -> None:
         log.warning("containerd has %s, which no request has finished making: removed", container_id)
-        await self._remove(container_id, container_id in tasks)
+        try:
+            await self._remove(container_id, container_id in tasks)
+        except (errors.PycriError, OSError) as error:
+            log.error("%s could not be removed, the next start tries again: %s", container_id, error)
 
     async def _remove(self, container_id: str, has_task: bool) -> None:
         if has_task:
@@ -194,9 +197,12 @@ class Recovery:
     async def _close_streams(self) -> None:
         """Streams pycri-io holds for containers that are gone."""
         known = {record.id for record in self._store.containers}
-        for container_id in await self._io.list_containers():
-            if container_id not in known:
-                await self._io.close(container_id)
+        try:
+            for container_id in await self._io.list_containers():
+                if container_id not in known:
+                    await self._io.close(container_id)
+        except errors.Unavailable as error:
+            log.warning("streams of containers that are gone are left to the next start: %s", error)
 
     async def _rebuild(self, ours: dict[str, Container], tasks: Tasks) -> None:
         log.warning("there was no database: %d records are rebuilt from containerd", len(ours))

@@ -118,13 +118,15 @@ async def serve(config: Config) -> AsyncIterator[None]:
         stack.push_async_callback(images.close)
         attempts = Attempts()
         server = grpc.aio.server(options=_SERVER_OPTIONS)
-        await _wire(config, containerd, io, store, images, attempts, server, stack)
+        publisher = Publisher()
+        await _wire(config, containerd, io, store, images, attempts, publisher, server, stack)
         _listen(server, Path(config.server.socket))
         await server.start()
         log.info("pycri serves the CRI on %s", config.server.socket)
         try:
             yield
         finally:
+            publisher.close()
             await server.stop(config.server.drain_timeout)
             late = await attempts.drain(config.server.drain_timeout)
             if late:
@@ -138,6 +140,7 @@ async def _wire(
     store: Store,
     images: ImageService,
     attempts: Attempts,
+    publisher: Publisher,
     server: grpc.aio.Server,
     stack: AsyncExitStack,
 ) -> None:
@@ -148,7 +151,6 @@ async def _wire(
     locks = Locks()
     processes = Processes()
     stack.callback(processes.close)
-    publisher = Publisher()
     sandbox_events = SandboxEvents(store, publisher)
     container_events = ContainerEvents(store, sandbox_events)
     pause = Pause(config, containerd, images, attempts, processes)

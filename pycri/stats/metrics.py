@@ -59,7 +59,7 @@ def descriptors() -> list[cri.MetricDescriptor]:
 def measure(table: Iterable[Metric], source: Source, base: Sequence[str]) -> Iterator[cri.Metric]:
     """The metrics of ``table``; ``base`` are the values of BASE_LABELS."""
     for metric in table:
-        for own, value in metric.values(source):
+        for own, value in _values(metric, source):
             yield cri.Metric(
                 name=metric.name,
                 timestamp=source.now,
@@ -67,6 +67,14 @@ def measure(table: Iterable[Metric], source: Source, base: Sequence[str]) -> Ite
                 label_values=[*base, *own],
                 value=cri.UInt64Value(value=max(value, 0)),
             )
+
+
+def _values(metric: Metric, source: Source) -> Values:
+    """None for a container that ends while it is read."""
+    try:
+        return tuple(metric.values(source))
+    except (OSError, ValueError):
+        return ()
 
 
 def _of_sample(read: Callable[[Sample], int | None]) -> Callable[[Source], Values]:

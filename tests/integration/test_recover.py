@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import concurrent.futures
+import json
 import shutil
 import signal
 import sqlite3
 import subprocess
+import sys
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -149,8 +155,6 @@ def test_a_lost_database_is_rebuilt_from_containerd(node: ControlNode, pods: Pod
 
 def extension(node: ControlNode, pod: str) -> bytes:
     """Our record inside containerd's, decoded."""
-    import base64
-    import json
 
     info = json.loads(ctr(node, "containers", "info", pod))
     return base64.b64decode(info["Extensions"]["pycri.v1.record"]["value"])
@@ -195,7 +199,6 @@ def test_containerd_goes_and_comes_back(node: ControlNode, pods: Pods) -> None:
 
 
 def test_sigterm_lets_requests_finish(node: ControlNode, pods: Pods) -> None:
-    import concurrent.futures
 
     pod = pods.run()
     container = pods.start(pod, "sleep", "1000")
@@ -208,7 +211,6 @@ def test_sigterm_lets_requests_finish(node: ControlNode, pods: Pods) -> None:
 
 
 def test_a_second_pycri_is_refused(node: ControlNode) -> None:
-    import sys
 
     command = [
         sys.executable,
@@ -223,3 +225,24 @@ def test_a_second_pycri_is_refused(node: ControlNode) -> None:
     assert result.returncode == 1
     assert "another pycri serves" in result.stderr
     assert shutil.which("ctr")
+
+
+def test_sigterm_is_not_held_up_by_an_event_stream(node: ControlNode, pods: Pods) -> None:
+
+    pod = pods.run()
+    seen = threading.Event()
+
+    def follow() -> None:
+        for _ in pods.runtime.GetContainerEvents(cri.GetEventsRequest(), timeout=60):
+            seen.set()
+
+    follower = threading.Thread(target=follow)
+    follower.start()
+    while not seen.is_set():
+        pods.create(pod, "true")
+    begun = time.monotonic()
+    stop(node, signal.SIGTERM)
+    assert time.monotonic() - begun < 5
+    follower.join(10)
+    assert not follower.is_alive()
+    start(node)
