@@ -140,6 +140,7 @@ class DataPlaneClient:
         )
         # pycri-io ends the call itself; the margin covers kill, drain and delete.
         limit = timeout + self._patience + 30.0 if timeout > 0 else None
+        await self._connected()
         response = await self._once("exec_sync", request, limit)
         return ExecResult(response.stdout, response.stderr, response.exit_code, response.timed_out)
 
@@ -198,6 +199,13 @@ class DataPlaneClient:
                     raise
                 await asyncio.sleep(0.05)
 
+    async def _connected(self) -> None:
+        """For a call that has no time limit of its own: the wait for pycri-io has one."""
+        try:
+            await asyncio.wait_for(self._channel.channel_ready(), self._patience)
+        except asyncio.TimeoutError:
+            raise self._silent("exec_sync", self._patience, "it does not listen") from None
+
     async def _once(self, name: str, request: Any, limit: float | None) -> Any:
         try:
             return await self._calls[name](request, timeout=limit, wait_for_ready=True)
@@ -207,12 +215,15 @@ class DataPlaneClient:
     def _translate(self, name: str, error: grpc.aio.AioRpcError, limit: float | None) -> errors.PycriError:
         code, details = error.code().name, error.details() or error.code().name
         if code in ("UNAVAILABLE", "DEADLINE_EXCEEDED"):
-            waited = "" if limit is None else f" within {limit:.1f} s"
-            return errors.Unavailable(
-                f"pycri-io did not answer {name} on {self._socket}{waited}: {details}. "
-                "Check that pycri-io.service runs: systemctl status pycri-io"
-            )
+            return self._silent(name, limit, details)
         return _ERRORS.get(code, errors.Unknown)(details)
+
+    def _silent(self, name: str, limit: float | None, details: str) -> errors.Unavailable:
+        waited = "" if limit is None else f" within {limit:.1f} s"
+        return errors.Unavailable(
+            f"pycri-io did not answer {name} on {self._socket}{waited}: {details}. "
+            "Check that pycri-io.service runs: systemctl status pycri-io"
+        )
 
 
 def _spec_bytes(process_spec: bytes | Mapping[str, Any]) -> bytes:

@@ -85,6 +85,8 @@ async def test_client_gives_up_with_a_hint(config: Config) -> None:
     async with DataPlaneClient(config.io_socket, patience=0.2) as client:
         with pytest.raises(Unavailable, match="systemctl status pycri-io"):
             await client.hello()
+        with pytest.raises(Unavailable, match="systemctl status pycri-io"):
+            await client.exec_sync("c1", {"args": ["true"]})  # without a time limit of its own
 
 
 async def test_sigterm_ends_it_and_systemd_is_told(config: Config, systemd: socket.socket) -> None:
