@@ -13,12 +13,22 @@ from pycri.images.store import ImageData
 from pycri.images.unpack import Unpacker
 
 
-async def load(
-    client: Containerd, unpacker: Unpacker, node: Platform, image: containerd_images_pb2.Image
-) -> ImageData:
-    """Read the image that containerd has under a name, and unpack it if that was not done.
+class NotUnpacked(FailedPrecondition):
+    """All content is here, the snapshots are not."""
 
-    Raises NotFound if its content is incomplete, FailedPrecondition if it is for another platform or broken.
+
+async def load(
+    client: Containerd,
+    unpacker: Unpacker,
+    node: Platform,
+    image: containerd_images_pb2.Image,
+    *,
+    unpack: bool,
+) -> ImageData:
+    """Read the image that containerd has under a name; ``unpack`` it too if that was not done.
+
+    Raises NotFound if its content is incomplete, FailedPrecondition if it is for another platform or broken,
+    NotUnpacked without ``unpack``.
     """
     target = Descriptor(image.target.media_type, image.target.digest, image.target.size)
     found = await _manifest(client, node, target)
@@ -27,7 +37,11 @@ async def load(
     config = manifests.parse_config(
         await client.content.read_all(manifest.config.digest, manifests.MAX_DOCUMENT), manifest.layers
     )
-    await _unpack(client, unpacker, manifest, config)
+    chain = manifests.chain_ids(config.diff_ids)
+    if chain and not await unpacker.exists(chain[-1]):
+        if not unpack:
+            raise NotUnpacked(f"{image.name} is not unpacked")
+        await _unpack(client, unpacker, manifest, config)
     return image_data(found, manifest, config)
 
 
@@ -62,8 +76,6 @@ async def _manifest(client: Containerd, node: Platform, target: Descriptor) -> D
 
 async def _unpack(client: Containerd, unpacker: Unpacker, manifest: Manifest, config: ImageConfig) -> None:
     chain = manifests.chain_ids(config.diff_ids)
-    if not chain or await unpacker.exists(chain[-1]):
-        return
     async with client.leases.hold("unpack", expire=3600):
         parent = ""
         for layer, diff_id, chain_id in zip(manifest.layers, config.diff_ids, chain, strict=True):

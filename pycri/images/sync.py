@@ -8,7 +8,7 @@ import logging
 from pycri._generated.containerd_images_pb2 import Image
 from pycri.containerd import Containerd, Event, ImageChanged, Subscribed
 from pycri.errors import NotFound, PycriError
-from pycri.images.load import load
+from pycri.images.load import NotUnpacked, load
 from pycri.images.platforms import Platform
 from pycri.images.record import PINNED_LABEL
 from pycri.images.store import ImageStore
@@ -52,11 +52,14 @@ class ImageSync:
                 _log.warning("images: cannot follow containerd: %s", error)
 
     async def read_all(self) -> None:
-        """Take over the images that containerd has, and drop those that it has no more."""
+        """Take over the images that containerd has, and drop those that it has no more.
+
+        Those that have to be unpacked first follow later: that may take minutes.
+        """
         images = await self._client.images.list()
         for name in {*self._store.names()} - {image.name for image in images}:
             self._store.drop(name)
-        await asyncio.gather(*(self._take(image) for image in images))
+        await asyncio.gather(*(self._take(image, unpack=False) for image in images))
 
     async def read_one(self, name: str) -> None:
         """The same for one name."""
@@ -65,7 +68,7 @@ class ImageSync:
         except NotFound:
             self._store.drop(name)
         else:
-            await self._take(image)
+            await self._take(image, unpack=True)
 
     def _schedule(self, name: str) -> None:
         """Read ``name`` beside the others: one image that has to be unpacked does not hold up the rest."""
@@ -82,14 +85,17 @@ class ImageSync:
             except PycriError as error:
                 _log.warning("images: cannot read %s from containerd: %s", name, error)
 
-    async def _take(self, image: Image) -> None:
+    async def _take(self, image: Image, *, unpack: bool) -> None:
         label, value = PINNED_LABEL
         pinned = image.labels.get(label) == value
         if self._store.is_current(image.name, image.target.digest, pinned=pinned):
             return
         async with self._slots:
             try:
-                data = await load(self._client, self._unpacker, self._node, image)
+                data = await load(self._client, self._unpacker, self._node, image, unpack=unpack)
+            except NotUnpacked:
+                self._schedule(image.name)
+                return
             except PycriError as error:
                 # Another platform's, or half of a pull that somebody else is at: an update follows that one.
                 _log.info("images: %s is left out: %s", image.name, error)

@@ -216,6 +216,28 @@ async def test_changes_by_others_are_followed(host: ContainerdHost, registry: st
             await asyncio.sleep(0.02)
 
 
+async def test_image_that_another_client_only_fetched_is_unpacked(
+    host: ContainerdHost, registry: str, tmp_path: Path
+) -> None:
+    content = unique("fetched")
+    image = small_image(content)
+    oci_images.push(registry, "fetched", ["1"], image)
+    name = f"{registry}/fetched:1"
+    ctr = ["ctr", "-a", host.address, "-n", "k8s.io"]
+    for command in (
+        ["content", "fetch", "--plain-http", name],  # names the image too, and unpacks nothing
+        ["images", "label", name, "a=b"],
+    ):
+        await asyncio.to_thread(subprocess.run, [*ctr, *command], check=True, capture_output=True)
+    async with image_service(host) as (images, client), asyncio.timeout(30):
+        while not await listed(images, name):  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+        record = await images.resolve(name)
+        assert await files_of(client, record, tmp_path) == {"file0": content}
+        await collect(client)
+        assert await client.snapshots.stat("overlayfs", record.chain_id)
+
+
 async def listed(images: ImageService, name: str) -> list[cri_pb2.Image]:
     request = cri_pb2.ListImagesRequest(filter=cri_pb2.ImageFilter(image=spec(name)))
     return [*(await images.list_images(request)).images]
