@@ -139,6 +139,8 @@ def _prepare(dsc: Path, go_packages: list[Path], work: Path) -> tuple[Path, str,
     source = work / "gopath" / "src" / _PACKAGE
     source.parent.mkdir(parents=True)
     (work / "bin").mkdir()
+    if shutil.which("dpkg-source") is None:
+        raise KubernetesBuildError("dpkg-source is missing: apt-get install dpkg-dev")
     with _step("unpack Debian's source package"):
         _run(["dpkg-source", "--no-check", "-x", str(dsc), str(source)], cwd=work, env=dict(os.environ))
     goroot = _goroot(go_packages, work)

@@ -1,4 +1,4 @@
-"""The module ``kubeadm`` against programs that act as kubeadm, kubectl and systemctl do, and note each call."""
+"""The module ``kubeadm`` against programs that act as kubeadm, kubectl and systemctl do, and note calls."""
 
 from __future__ import annotations
 
@@ -16,7 +16,12 @@ from tests.support.ansible_modules import PLAYBOOKS, load, run
 TOKEN = "abcdef.0123456789abcdef"
 
 # kubectl answers where $HOST/api exists; kubeadm joins unless $HOST/breaks exists.
-_KUBECTL = 'echo "kubectl $*" >>"$HOST/calls"; [ -e "$HOST/api" ] && echo node/n1 && exit 0; echo refused >&2; exit 1'
+_KUBECTL = """
+echo "kubectl $*" >>"$HOST/calls"
+[ -e "$HOST/api" ] && echo node/n1 && exit 0
+echo refused >&2
+exit 1
+"""
 _KUBEADM = """
 echo "kubeadm $*" >>"$HOST/calls"
 case $1 in init|join) cat "$3" >"$HOST/config"; stat -c %a "$3" >"$HOST/mode";; esac
@@ -24,7 +29,11 @@ mkdir -p "$HOST/etc"; touch "$HOST/etc/kubelet.conf"
 if [ -e "$HOST/breaks" ]; then cat "$HOST/breaks" >&2; exit 1; fi
 touch "$HOST/api"
 """
-_SYSTEMCTL = 'echo "systemctl $*" >>"$HOST/calls"; [ "$1" = start ] && [ -e "$HOST/slow" ] && touch "$HOST/api"; exit 0'
+_SYSTEMCTL = """
+echo "systemctl $*" >>"$HOST/calls"
+[ "$1" = start ] && [ -e "$HOST/slow" ] && touch "$HOST/api"
+exit 0
+"""
 
 
 class Host:
@@ -156,7 +165,8 @@ def test_half_a_control_plane_is_reset_so_that_etcd_forgets_it(host: Host) -> No
 
 def test_a_kubeadm_still_under_way_is_waited_for(host: Host) -> None:
     """Another process holds the lock and ends with the node known."""
-    script = "import fcntl,sys; f=open(sys.argv[1],'w'); fcntl.flock(f,2); print('held',flush=True); sys.stdin.read()"
+    script = "import fcntl, sys; f = open(sys.argv[1], 'w'); fcntl.flock(f, fcntl.LOCK_EX);"
+    script += "print('held', flush=True); sys.stdin.read()"
     argv = [sys.executable, "-c", script, str(host.root / "lock")]
     with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout is not None

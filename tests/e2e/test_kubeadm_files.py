@@ -66,10 +66,11 @@ def test_a_dry_run_of_init_goes_through(binaries: Path, tmp_path: Path) -> None:
         pytest.fail("kubeadm's dry run needs root; run the e2e tests as root")
     etc = tmp_path / "etc"
     etc.mkdir()
-    config = golden.DIRECTORY / "1.20-init.yaml"
+    config = tmp_path / "init.yaml"  # this machine is no node-to-be: what it lacks is no matter
+    config.write_text((golden.DIRECTORY / "1.20-init.yaml").read_text().replace("- ImagePull", "- all"))
     # Without --upload-certs: the dry run of 1.20 looks for the token that it only pretended to store.
     kubeadm = [str(binaries / "kubeadm"), "init", "--config", str(config), "--dry-run"]
-    kubeadm += ["--skip-phases=addon/coredns", "--ignore-preflight-errors=all"]
+    kubeadm += ["--skip-phases=addon/coredns"]
     apart = [
         "unshare",
         "--mount",
