@@ -177,7 +177,8 @@ class ContainerStreams:
         journal = self._journals[name]
 
         def read(fd: int) -> bytes:
-            return journal.read(fd, 0 if self._log is None else self._log.size())
+            assert self._log is not None
+            return journal.read(fd, self._log.size())
 
         return read
 

@@ -21,6 +21,7 @@ from pycri.errors import InvalidArgument
 log = logging.getLogger(__name__)
 
 _RETRY_SECONDS = 1.0
+_UNKNOWN_SIZE = 1 << 62
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # O_NONBLOCK: a FIFO planted at the path must not hang the daemon.
 _APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
@@ -71,8 +72,8 @@ class LogFile:
             log.warning("log %s is written again; %d bytes were dropped", self.path, self.dropped_bytes)
 
     def size(self) -> int:
-        """Bytes in the file; 0 while it cannot be written."""
-        return os.fstat(self._fd).st_size if self._fd >= 0 else 0
+        """Bytes in the file; more than any file has while it is not open, so that nothing is cut by it."""
+        return os.fstat(self._fd).st_size if self._fd >= 0 else _UNKNOWN_SIZE
 
     def cut(self, size: int) -> None:
         """Takes back what was written after ``size`` bytes; nothing where the file is shorter."""

@@ -149,6 +149,32 @@ def test_no_space_never_raises(logs: Path, monkeypatch: pytest.MonkeyPatch) -> N
     log.close()
 
 
+def test_cut_takes_back_and_never_more(logs: Path) -> None:
+    path = logs / "0.log"
+    log = LogFile(str(logs), str(path))
+    log.write(b"one\n")
+    size = log.size()
+    log.write(b"two\n")
+    log.cut(size)
+    log.cut(1000)
+    log.write(b"three\n")
+    log.close()
+    log.cut(0)
+    assert path.read_bytes() == b"one\nthree\n"
+
+
+def test_size_of_a_log_that_is_not_open_cuts_nothing(tmp_path: Path) -> None:
+    logs = tmp_path / "later"
+    log = LogFile(str(logs), str(logs / "0.log"))
+    size = log.size()
+    logs.mkdir()
+    (logs / "0.log").write_bytes(b"from before\n")
+    log.write(b"after\n")
+    log.cut(size)
+    log.close()
+    assert (logs / "0.log").read_bytes() == b"from before\nafter\n"
+
+
 def test_tolerant_counts_a_link_as_an_outage(logs: Path, tmp_path: Path) -> None:
     (logs / "0.log").symlink_to(tmp_path / "victim")
     log = LogFile(str(logs), str(logs / "0.log"), tolerant=True)
