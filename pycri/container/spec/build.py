@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from pycri import errors
 from pycri._generated import cri_pb2 as cri
-from pycri.container.spec import devices, mounts, namespaces, process, resources, seccomp, users
+from pycri.container.spec import cdi, devices, mounts, namespaces, process, resources, seccomp, users
 
 OCI_VERSION = "1.0.2"
 # What a container may not see of /proc and /sys when the kubelet says nothing.
@@ -58,9 +57,6 @@ def container_spec(
     recursive_read_only: bool = False,
 ) -> dict[str, Any]:
     """The whole spec. Raises InvalidArgument and FailedPrecondition for what the CRI config gets wrong."""
-    if config.CDI_devices:
-        names = ", ".join(device.name for device in config.CDI_devices)
-        raise errors.InvalidArgument(f"CDI devices ({names}) are not supported by pycri yet")
     context = config.linux.security_context
     found_mounts, propagation = mounts.of_container(
         config.mounts,
@@ -99,7 +95,7 @@ def container_spec(
         )
         if profile is not None:
             linux["seccomp"] = profile
-    return {
+    spec = {
         "ociVersion": OCI_VERSION,
         "process": started,
         "root": {"path": "rootfs", "readonly": context.readonly_rootfs},
@@ -107,6 +103,9 @@ def container_spec(
         "annotations": describe(pod, config, image_name),
         "linux": linux,
     }
+    if config.CDI_devices:
+        cdi.apply(spec, [device.name for device in config.CDI_devices])
+    return spec
 
 
 def describe(pod: Pod, config: cri.ContainerConfig, image_name: str) -> dict[str, str]:

@@ -47,11 +47,11 @@ def _expand(device: cri.Device) -> Iterator[tuple[dict[str, Any], str]]:
         raise errors.InvalidArgument(f'device path in the container "{target}" must be absolute')
     if Path(source).is_dir():
         for path in sorted(Path(source).rglob("*")):
-            node = _node(str(path), f"{target.rstrip('/')}/{path.relative_to(source)}")
+            node = host_node(str(path), f"{target.rstrip('/')}/{path.relative_to(source)}")
             if node is not None:
                 yield node, access
         return
-    node = _node(source, target)
+    node = host_node(source, target)
     if node is None:
         raise errors.InvalidArgument(f"{device.host_path} is not a device on this host")
     yield node, access
@@ -65,12 +65,13 @@ def _host_devices() -> Iterator[dict[str, Any] | None]:
             continue
         if path.is_dir() and not path.is_symlink():
             for below in sorted(path.rglob("*")):
-                yield _node(str(below), str(below), follow=False)
+                yield host_node(str(below), str(below), follow=False)
         else:
-            yield _node(str(path), str(path), follow=False)
+            yield host_node(str(path), str(path), follow=False)
 
 
-def _node(source: str, target: str, follow: bool = True) -> dict[str, Any] | None:
+def host_node(source: str, target: str, follow: bool = True) -> dict[str, Any] | None:
+    """The OCI device at ``source``, to appear as ``target``; None if it is no device."""
     try:
         info = Path(source).stat(follow_symlinks=follow)
     except OSError:

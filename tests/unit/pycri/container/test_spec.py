@@ -251,8 +251,8 @@ def test_what_is_no_device_is_refused(device):
         devices.of_container([device], False)
 
 
-def test_cdi_devices_are_refused_not_forgotten():
-    config = cri.ContainerConfig(command=["sh"], CDI_devices=[cri.CDIDevice(name="vendor.com/gpu=0")])
+def test_a_cdi_device_nobody_describes_is_refused():
+    config = cri.ContainerConfig(command=["sh"], CDI_devices=[cri.CDIDevice(name="vendor.test/gpu=0")])
     with pytest.raises(errors.InvalidArgument, match="gpu=0"):
         spec(config)
 
