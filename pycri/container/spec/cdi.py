@@ -1,8 +1,8 @@
 """Container Device Interface: vendors' device descriptions applied to an OCI spec (CRI CDIDevice).
 
 Reads the JSON specs of /etc/cdi and /var/run/cdi, the second winning
-(https://github.com/cncf-tags/container-device-interface/blob/main/SPEC.md). A node has no YAML parser: YAML specs
-are named in the error when a device is not found.
+(https://github.com/cncf-tags/container-device-interface/blob/main/SPEC.md). A node has no YAML parser: YAML
+specs are named in the error when a device is not found.
 """
 
 from __future__ import annotations
