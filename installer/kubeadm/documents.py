@@ -126,6 +126,11 @@ def _kubelet_arguments(version: KubernetesVersion, node: Node) -> Document:
         # Later kubelets ask the CRI which images are pinned; these would collect pycri's pause image.
         arguments["pod-infra-container-image"] = SANDBOX_IMAGE
     arguments["node-ip"] = ",".join(node.ips)
+    # The kubelet's configuration is the cluster's; what differs on a host goes into its flags.
+    if node.cgroup_driver:
+        arguments["cgroup-driver"] = node.cgroup_driver
+    if node.resolv_conf:
+        arguments["resolv-conf"] = node.resolv_conf
     if node.labels:
         arguments["node-labels"] = ",".join(f"{key}={value}" for key, value in sorted(node.labels.items()))
     return arguments

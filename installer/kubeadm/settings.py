@@ -89,6 +89,8 @@ class Node:
     labels: Mapping[str, str] = field(default_factory=dict)
     taints: tuple[Taint, ...] = ()
     schedulable: bool = False  # a control plane without the taint that keeps pods away
+    cgroup_driver: str | None = None  # where it is not the cluster's
+    resolv_conf: str | None = None  # for pods, where /etc/resolv.conf names a resolver on the node itself
     overrides: Mapping[str, Any] = field(default_factory=dict)  # kubeadm_overrides of this host
 
     def __post_init__(self) -> None:
