@@ -1,6 +1,6 @@
 """pycri with a failure at a chosen step: ``python -m tests.support.injected ARM_FILE [pycri's arguments]``.
 
-Write ``before|after STEP error|kill`` into the file, and the next time the step is reached it fails once: with
+Write ``before|after STEP error|kill`` into the file: the next time the step is reached it fails once, with
 an error, or by SIGKILL to the whole process. STEPS names the steps of RunPodSandbox.
 """
 
