@@ -163,3 +163,32 @@ async def test_cancelled_exec_sync_leaves_nothing(
                 await asyncio.sleep(0.05)
             assert len(await client.tasks.pids(task.id)) == 1
     assert list((Path(config.run) / "exec").iterdir()) == []
+
+
+async def test_exec_sync_and_logs_outlive_a_restart_of_containerd(
+    host: ContainerdHost, config: Config, client: Containerd
+) -> None:
+    log = host.work_dir / "logs" / "containerd-restart.log"
+    script = "i=0; while [ $i -lt 40000 ]; do i=$((i+1)); echo $i; done; sleep 1000"
+    async with (
+        serve(config),
+        DataPlaneClient(config.io_socket) as io,
+        busybox_task(client, host.work_dir / "rootfs", ["sh", "-c", script]) as task,
+    ):
+        stdio = await io.open(task.id, log_path=str(log), log_directory=str(log.parent))
+        await task.start(**dataclasses.asdict(stdio))
+        call = asyncio.create_task(
+            io.exec_sync(task.id, process_spec("sh", "-c", "echo on; sleep 2; echo off"))
+        )
+        while not (await client.tasks.pids(task.id))[1:]:  # noqa: ASYNC110 - seen in containerd only
+            await asyncio.sleep(0.02)
+        await asyncio.to_thread(host.kill)
+        await asyncio.to_thread(host.start)
+        result = await asyncio.wait_for(call, 30)
+        assert (result.stdout, result.exit_code) == (b"on\noff\n", 0)
+        while not log.read_bytes().endswith(b" 40000\n"):  # noqa: ASYNC110 - it comes through the shim
+            await asyncio.sleep(0.02)
+        assert texts(log) == [b"%d" % n for n in range(1, 40001)]
+        await task.kill()
+        assert await io.drain(task.id, 10)
+        await io.close(task.id)
