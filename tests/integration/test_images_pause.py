@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
@@ -24,6 +25,7 @@ from tests.support.containerd import ContainerdHost
 from tests.support.images import image_service
 
 pytestmark = pytest.mark.integration
+RT_SIGTIMEDWAIT = {"x86_64": "128", "aarch64": "137"}[os.uname().machine]
 
 
 @pytest.fixture(scope="module")
@@ -106,8 +108,13 @@ async def running(client: Containerd, record: ImageRecord) -> AsyncIterator[int]
     pid = await client.tasks.create("pause", rootfs=mounts)
     try:
         await client.tasks.start("pause")
+        # runc's own process becomes the pause program a moment after the start has returned
+        _wait_for(lambda: Path(f"/proc/{pid}/syscall").read_text().split()[0] == RT_SIGTIMEDWAIT)
         yield pid
     finally:
+        with contextlib.suppress(NotFound):  # as it should be: it has ended
+            await client.tasks.kill("pause", signal.SIGKILL)
+        await client.tasks.wait("pause")
         await client.tasks.delete("pause")
         await client.containers.delete("pause")
         await client.snapshots.remove("overlayfs", "pause")
