@@ -112,14 +112,16 @@ async def running(client: Containerd, record: ImageRecord) -> AsyncIterator[int]
         _wait_for(lambda: Path(f"/proc/{pid}/syscall").read_text().split()[0] == RT_SIGTIMEDWAIT)
         yield pid
     finally:
-        with contextlib.suppress(NotFound):  # as it should be: it has ended
-            await client.tasks.kill("pause", signal.SIGKILL)
-        await client.tasks.wait("pause")
-        await client.tasks.delete("pause")
-        await client.containers.delete("pause")
-        await client.snapshots.remove("overlayfs", "pause")
-        for parent in Path("/sys/fs/cgroup").glob(f"*/pycri-test-{os.getpid()}"):
-            parent.rmdir()
+        try:
+            with contextlib.suppress(NotFound):  # as it should be: it has ended
+                await client.tasks.kill("pause", signal.SIGKILL)
+            await client.tasks.wait("pause")
+            await client.tasks.delete("pause")
+            await client.containers.delete("pause")
+            await client.snapshots.remove("overlayfs", "pause")
+        finally:
+            for parent in Path("/sys/fs/cgroup").glob(f"*/pycri-test-{os.getpid()}"):
+                parent.rmdir()
 
 
 def orphan_of(pid: int) -> None:
