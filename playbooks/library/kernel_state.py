@@ -61,13 +61,18 @@ def has_feature(path):
         return word in handle.read().split()
 
 
+def modprobe(module, name):
+    command = module.get_bin_path("modprobe")
+    return module.run_command([command, name]) if command else (127, "", "there is no modprobe on this host")
+
+
 def load_features(module, changes):
     loaded = set()
     for name, sign in module.params["features"].items():
         if has_feature(sign):
             continue
         if not module.check_mode:
-            code, out, err = module.run_command(["modprobe", name])
+            code, out, err = modprobe(module, name)
             if code != 0 or not has_feature(sign):
                 if name in module.params["optional"]:
                     continue

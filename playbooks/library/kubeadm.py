@@ -33,6 +33,13 @@ options:
     description: The node's name.
     type: str
     required: true
+  ca_cert_hashes:
+    description:
+      - Of the cluster to join, as kubeadm writes them, C(sha256:...). A host that is a node already must be one of
+        this cluster; without any, its name is all that is compared.
+    type: list
+    elements: str
+    default: []
   control_plane:
     description: Whether the host becomes a control plane; always, for C(init).
     type: bool
@@ -59,7 +66,9 @@ output:
   returned: changed
 """
 
+import base64
 import fcntl
+import hashlib
 import os
 import re
 import tempfile
@@ -105,6 +114,16 @@ class Node:
                     return True
                 self.said = (err or out).strip()
         return False
+
+    def refuse_another_cluster(self):
+        """Fail where the host trusts another cluster's CA: a node of the same name proves nothing."""
+        wanted = self.module.params["ca_cert_hashes"]
+        found = ca_hash(KUBELET_CONF) if wanted else None
+        if found is not None and found not in wanted:
+            self.module.fail_json(
+                msg=f"this host is a node of another cluster: its CA is {found}, not {' or '.join(wanted)}. Take "
+                "it out of that one with kubeadm reset, or leave it out of this one."
+            )
 
     def comes_back(self):
         """Whether it is known after some patience: the kubelet may just have been started."""
@@ -167,6 +186,38 @@ class Node:
         return out
 
 
+def ca_hash(kubeconfig):
+    """The hash of the CA's key, as in kubeadm's discovery; None where the file has no CA in it."""
+    with open(kubeconfig) as handle:
+        found = re.search(r"certificate-authority-data: *(\S+)", handle.read())
+    if not found:
+        return None
+    pem = base64.b64decode(found.group(1)).decode()
+    first = pem.split("-----BEGIN CERTIFICATE-----")[1].split("-----END CERTIFICATE-----")[0]
+    return "sha256:" + hashlib.sha256(public_key(base64.b64decode(first))).hexdigest()
+
+
+def public_key(certificate):
+    """SubjectPublicKeyInfo of an X.509 certificate, both as DER (RFC 5280, section 4.1)."""
+    body = certificate[slice(*content(certificate, content(certificate, 0)[0]))]  # of TBSCertificate
+    starts, at = [], 0
+    while at < len(body):
+        starts.append(at)
+        at = content(body, at)[1]
+    # Before it lie version (explicit tag 0, left out in version 1), serial, algorithm, issuer, validity, subject.
+    index = 6 if body[0] == 0xA0 else 5
+    return body[starts[index] : content(body, starts[index])[1]]
+
+
+def content(der, at):
+    """Where the content of the DER value at an offset begins and ends."""
+    length, begin = der[at + 1], at + 2
+    if length & 0x80:
+        begin += length & 0x7F
+        length = int.from_bytes(der[at + 2 : begin], "big")
+    return begin, begin + length
+
+
 def complaint(verb, out, err):
     """What went wrong, from kubeadm's many lines: the failed checks, or the end."""
     checks = re.findall(r"^\s*\[ERROR (.+)$", err + "\n" + out, re.MULTILINE)
@@ -180,6 +231,8 @@ def settle(module, node):
     """Leave with the result, having brought the host there; in check mode, with what would be done."""
     joined = os.path.exists(KUBELET_CONF)
     unfinished = os.path.exists(MARKER)
+    if joined:
+        node.refuse_another_cluster()
     if joined and node.known():
         if unfinished and node.verb == "join" and not node.control_plane:
             unfinished = False  # cut short after a worker's last step that counts
@@ -203,6 +256,7 @@ def main():
             "config": {"type": "str", "required": True, "no_log": True},
             "arguments": {"type": "list", "elements": "str", "default": []},
             "node": {"type": "str", "required": True},
+            "ca_cert_hashes": {"type": "list", "elements": "str", "default": []},
             "control_plane": {"type": "bool", "default": False},
             "patience": {"type": "int", "default": 90},
         },

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import subprocess
 import sys
 import threading
@@ -177,6 +179,32 @@ def test_a_kubeadm_still_under_way_is_waited_for(host: Host) -> None:
         timer.start()
         assert not host.kubeadm()["changed"]
         timer.join()
+    assert host.entered() == []
+
+
+def _certificate(directory: Path, *options: str) -> tuple[str, str]:
+    """A CA's certificate, encoded as in a kubeconfig, and the hash of its key, both by openssl."""
+    key, pem = directory / "ca.key", directory / "ca.pem"
+    new = ["openssl", "req", "-x509", "-nodes", "-subj", "/CN=kubernetes", *options]
+    subprocess.run([*new, "-keyout", str(key), "-out", str(pem)], check=True, capture_output=True)
+    der = ["openssl", "pkey", "-in", str(key), "-pubout", "-outform", "DER"]
+    public = subprocess.run(der, check=True, capture_output=True).stdout
+    return base64.b64encode(pem.read_bytes()).decode(), "sha256:" + hashlib.sha256(public).hexdigest()
+
+
+@pytest.mark.parametrize(
+    "options", [("-newkey", "rsa:2048"), ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256")]
+)
+def test_a_node_of_the_same_name_in_another_cluster_is_refused(host: Host, options: tuple[str, ...]) -> None:
+    data, own = _certificate(host.root, *options)
+    host.has("etc/kubelet.conf", "api")
+    (host.root / "etc/kubelet.conf").write_text(
+        f"clusters:\n- cluster:\n    certificate-authority-data: {data}\n"
+    )
+    assert not host.kubeadm(verb="join", ca_cert_hashes=["sha256:" + "0" * 64, own])["changed"]
+    answer = host.kubeadm(verb="join", ca_cert_hashes=["sha256:" + "0" * 64])
+    assert answer["failed"]
+    assert f"another cluster: its CA is {own}" in answer["msg"]
     assert host.entered() == []
 
 
