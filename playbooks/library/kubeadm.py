@@ -35,8 +35,8 @@ options:
     required: true
   ca_cert_hashes:
     description:
-      - Of the cluster to join, as kubeadm writes them, C(sha256:...). A host that is a node already must be one of
-        this cluster; without any, its name is all that is compared.
+      - Of the cluster to join, as kubeadm writes them, C(sha256:...). A host that is a node already must be one
+        of this cluster; without any, its name is all that is compared.
     type: list
     elements: str
     default: []
@@ -121,8 +121,8 @@ class Node:
         found = ca_hash(KUBELET_CONF) if wanted else None
         if found is not None and found not in wanted:
             self.module.fail_json(
-                msg=f"this host is a node of another cluster: its CA is {found}, not {' or '.join(wanted)}. Take "
-                "it out of that one with kubeadm reset, or leave it out of this one."
+                msg=f"this host is a node of another cluster: its CA is {found}, not {' or '.join(wanted)}. "
+                "Take it out of that one with kubeadm reset, or leave it out of this one."
             )
 
     def comes_back(self):
@@ -204,7 +204,7 @@ def public_key(certificate):
     while at < len(body):
         starts.append(at)
         at = content(body, at)[1]
-    # Before it lie version (explicit tag 0, left out in version 1), serial, algorithm, issuer, validity, subject.
+    # Before it lie version (tag 0, left out in version 1), serial, algorithm, issuer, validity, subject.
     index = 6 if body[0] == 0xA0 else 5
     return body[starts[index] : content(body, starts[index])[1]]
 

@@ -182,6 +182,10 @@ def test_a_kubeadm_still_under_way_is_waited_for(host: Host) -> None:
     assert host.entered() == []
 
 
+_RSA = ("-newkey", "rsa:2048")
+_EC = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256")
+
+
 def _certificate(directory: Path, *options: str) -> tuple[str, str]:
     """A CA's certificate, encoded as in a kubeconfig, and the hash of its key, both by openssl."""
     key, pem = directory / "ca.key", directory / "ca.pem"
