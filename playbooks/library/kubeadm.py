@@ -35,7 +35,7 @@ options:
     required: true
   ca_cert_hashes:
     description:
-      - Of the cluster to join, as kubeadm writes them, C(sha256:...). A host that is a node already must be one
+      - Of the cluster to join, as kubeadm writes them, C(sha256:...). A host that is a node already must be
         of this cluster; without any, its name is all that is compared.
     type: list
     elements: str
