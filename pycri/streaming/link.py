@@ -89,6 +89,11 @@ class Link:
             self._probe.cancel()
         self._transport.abort()
 
+    def release(self) -> None:
+        """After the session: lets go of what refers back to it, so that its buffers go at once."""
+        self.on_bytes = _ignore
+        self._on_writable.clear()
+
     # Called by the protocol object -------------------------------------------------------------------------
 
     def received(self, data: bytes) -> None:

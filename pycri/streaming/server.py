@@ -158,6 +158,7 @@ class _Connection(asyncio.Protocol):
         """Also for a task that was cancelled before it ran."""
         assert self._link is not None
         self._link.abort()
+        self._link.release()
         self._forget()
 
     def _watch_idle(self) -> None:

@@ -95,14 +95,6 @@ class SpdyConnection:
         self._last_refused = 0
         self._output: list[bytes] = []
         self._ended = False
-        self._handlers: dict[int, Callable[[ControlFrame], list[Event]]] = {
-            frames.SYN_STREAM: self._syn_stream,
-            frames.RST_STREAM: self._rst_stream,
-            frames.PING: self._ping,
-            frames.GOAWAY: self._goaway,
-            frames.HEADERS: self._headers,
-            frames.SYN_REPLY: self._syn_reply,
-        }
 
     def receive(self, data: bytes) -> list[Event]:
         """Raises SpdyError when the connection cannot go on; a GOAWAY frame is in the output then."""
@@ -115,8 +107,8 @@ class SpdyConnection:
                     events += self._data(frame)
                 else:
                     # SETTINGS, WINDOW_UPDATE and unknown types change nothing here
-                    handler = self._handlers.get(frame.type)
-                    events += handler(frame) if handler else ()
+                    handler = _HANDLERS.get(frame.type)
+                    events += handler(self, frame) if handler else ()
         except SpdyError as error:
             self.goaway(error.status)
             self._streams.clear()
@@ -233,3 +225,15 @@ class SpdyConnection:
 
     def _goaway(self, _: ControlFrame) -> list[Event]:
         return [ConnectionEnding()]
+
+
+# Beside the class: bound methods in each connection would tie it to itself, and hold its 300 KB of zlib state
+# until a garbage collection.
+_HANDLERS: dict[int, Callable[[SpdyConnection, ControlFrame], list[Event]]] = {
+    frames.SYN_STREAM: SpdyConnection._syn_stream,
+    frames.RST_STREAM: SpdyConnection._rst_stream,
+    frames.PING: SpdyConnection._ping,
+    frames.GOAWAY: SpdyConnection._goaway,
+    frames.HEADERS: SpdyConnection._headers,
+    frames.SYN_REPLY: SpdyConnection._syn_reply,
+}

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import gc
 import struct
+import weakref
 import zlib
 from pathlib import Path
 
@@ -287,3 +289,16 @@ def test_noise_never_surprises(noise: bytes, as_control: bool) -> None:
         spdy.receive(b"\x80\x03\x00" + noise if as_control else noise)
         spdy.receive(noise)
     assert len(spdy._reader._buffer) <= frames.MAX_CONTROL_BYTES + 8
+
+
+def test_a_connection_goes_without_a_garbage_collection() -> None:
+    """Each holds 300 KB of zlib state."""
+    spdy, peer = SpdyConnection(), Peer()
+    spdy.receive(peer.syn(1, a="b") + PING_1)
+    gone = weakref.ref(spdy)
+    gc.disable()
+    try:
+        del spdy
+        assert gone() is None
+    finally:
+        gc.enable()
