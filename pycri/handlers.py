@@ -36,6 +36,11 @@ class Handler:
         """Whether the pause task may be created before the pod's network is: other shims look into it."""
         return self.type == RUNC_SHIM
 
+    @property
+    def runs_on_host(self) -> bool:
+        """Whether a task's pid is its first process: other shims' is a virtual machine's or sandbox's."""
+        return self.type == RUNC_SHIM
+
 
 class Handlers:
     """The configured handlers by name; the empty name is the default."""

@@ -33,6 +33,7 @@ from pycri.config import Config
 from pycri.container.exit import ContainerExit
 from pycri.container.image_volumes import ImageVolumes
 from pycri.containerd import Containerd
+from pycri.handlers import Handlers
 from pycri.io.client import DataPlaneClient
 from pycri.monitor import Exit, Tasks
 from pycri.processes import Processes
@@ -51,8 +52,14 @@ class TaskSync:
     """Brings rows in line with the tasks there are; runs whenever events may have been missed."""
 
     def __init__(
-        self, store: Store, container_exit: ContainerExit, sandbox_exit: SandboxExit, processes: Processes
+        self,
+        store: Store,
+        container_exit: ContainerExit,
+        sandbox_exit: SandboxExit,
+        processes: Processes,
+        handlers: Handlers,
     ) -> None:
+        self._handlers = handlers
         self._processes = processes
         self._store = store
         self._container_exit = container_exit
@@ -60,8 +67,9 @@ class TaskSync:
 
     async def __call__(self, tasks: Tasks) -> None:
         ends = []
-        for alive in filter(_alive, tasks.values()):
-            self._processes.watch(alive.id or alive.container_id, alive.pid)
+        for task_id, found in tasks.items():
+            if _alive(found) and self._runs_on_host(task_id):
+                self._processes.watch(task_id, found.pid)
         for container in self._store.containers:
             task = tasks.get(container.id)
             if container.state == records.RUNNING and not _alive(task):
@@ -73,6 +81,14 @@ class TaskSync:
         for failure in await asyncio.gather(*ends, return_exceptions=True):
             if isinstance(failure, BaseException):
                 raise failure
+
+    def _runs_on_host(self, task_id: str) -> bool:
+        container = self._store.containers.find(task_id)
+        sandbox = self._store.sandboxes.find(container.sandbox_id if container else task_id)
+        try:
+            return sandbox is not None and self._handlers.get(sandbox.handler).runs_on_host
+        except errors.InvalidArgument:
+            return False  # a handler that is not configured any more
 
 
 class Recovery:

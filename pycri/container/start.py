@@ -12,6 +12,7 @@ from pycri.attempts import Attempts, Locks, ignore_missing, together
 from pycri.config import Config
 from pycri.container.events import ContainerEvents
 from pycri.containerd import Containerd
+from pycri.handlers import Handlers
 from pycri.io.client import DataPlaneClient
 from pycri.processes import Processes
 from pycri.store import ContainerRecord, Store, records
@@ -35,7 +36,9 @@ class StartContainer:
         attempts: Attempts,
         locks: Locks,
         processes: Processes,
+        handlers: Handlers,
     ) -> None:
+        self._handlers = handlers
         self._processes = processes
         self._snapshotter = config.containerd.snapshotter
         self._store = store
@@ -99,7 +102,8 @@ class StartContainer:
             stderr=stdio.stderr,
             terminal=config.tty,
         )
-        self._processes.watch(record.id, pid)
+        if self._handlers.get(sandbox.handler).runs_on_host:
+            self._processes.watch(record.id, pid)
         begun = time.time_ns()  # before: a short-lived process may have ended when the call returns
         await self._containerd.tasks.start(record.id)
         return pid, begun

@@ -75,11 +75,14 @@ class Pause:
         )
         return image.id, mounts
 
-    async def create_task(self, sandbox_id: str, mounts: Sequence[Mount], undo: AsyncExitStack) -> int:
+    async def create_task(
+        self, sandbox_id: str, handler: Handler, mounts: Sequence[Mount], undo: AsyncExitStack
+    ) -> int:
         """``runc create``, in the pod's namespaces; the pause process's pid."""
         undo.push_async_callback(self.kill, sandbox_id)
         pid = await self._containerd.tasks.create(sandbox_id, rootfs=mounts)
-        self._processes.watch(sandbox_id, pid)
+        if handler.runs_on_host:
+            self._processes.watch(sandbox_id, pid)
         return pid
 
     def _container(self, record: SandboxRecord, handler: Handler, image: Image) -> Container:

@@ -107,14 +107,15 @@ class RunPodSandbox:
         ips: tuple[str, ...] = ()
         result = ""
         if conflist is None:
-            pid = await self._pause.create_task(record.id, mounts, undo)
+            pid = await self._pause.create_task(record.id, handler, mounts, undo)
         elif handler.overlaps and not needs_interface(record.config):
             (ips, result), pid = await together(
-                self._attach(record, conflist, undo), self._pause.create_task(record.id, mounts, undo)
+                self._attach(record, conflist, undo),
+                self._pause.create_task(record.id, handler, mounts, undo),
             )
         else:
             ips, result = await self._attach(record, conflist, undo)
-            pid = await self._pause.create_task(record.id, mounts, undo)
+            pid = await self._pause.create_task(record.id, handler, mounts, undo)
         record = dataclasses.replace(record, ips=ips, result=result, pid=pid, image_id=image_id)
         ready = dataclasses.replace(record, ready=True, created=True)
         await together(self._pause.start(record), self._store.put(ready))

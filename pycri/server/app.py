@@ -166,7 +166,10 @@ async def _wire(
 
     await Recovery(config, store, containerd, network, pause, io, image_volumes)()
     monitor = Monitor(
-        containerd, on_exit, TaskSync(store, container_exit, sandbox_exit, processes), container_exit.oom
+        containerd,
+        on_exit,
+        TaskSync(store, container_exit, sandbox_exit, processes, handlers),
+        container_exit.oom,
     )
     following = asyncio.create_task(monitor.run())
     stack.push_async_callback(_end, following)
@@ -197,7 +200,7 @@ async def _wire(
             config, driver, store, containerd, images, handlers, container_events, attempts, image_volumes
         ),
         start_container=StartContainer(
-            config, store, containerd, io, container_events, attempts, locks, processes
+            config, store, containerd, io, container_events, attempts, locks, processes, handlers
         ),
         stop_container=stop_container,
         remove_container=remove_container,

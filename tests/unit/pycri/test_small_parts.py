@@ -57,6 +57,7 @@ def test_other_shims_do_not_overlap_and_unknown_handlers_are_refused():
     config = Config(default_runtime="kata", runtimes={"kata": Runtime(type="io.containerd.kata.v2")})
     known = Handlers(config, "cgroupfs")
     assert not known.get("kata").overlaps
+    assert not known.get("kata").runs_on_host  # its pid is the virtual machine's: no signals to that
     assert known.get("kata").options is None
     with pytest.raises(errors.InvalidArgument, match=r"add \[runtimes.gvisor\]"):
         known.get("gvisor")
