@@ -44,5 +44,5 @@ class RemovePodSandbox:
             self._stop.cleared(record.id), *(self._remove_container.remove(member) for member in members)
         )
         files.remove(self._config, record.id)
-        self._store.drop_soon(record)
+        await self._store.drop(record)  # durable: what was said to be gone does not come back after a crash
         self._events.deleted(record)

@@ -66,11 +66,6 @@ class Store:
         self._remember(record)
         self._database.write_soon(_table(record), record.id, records.dump(record))
 
-    def drop_soon(self, record: SandboxRecord | ContainerRecord) -> None:
-        """As ``drop``, on disk later: a crash in between leaves a record whose removal is asked for again."""
-        self._database.write_soon(_table(record), record.id, None)
-        self.forget(record)
-
     async def drop(self, record: SandboxRecord | ContainerRecord) -> None:
         """Forget a record and free its name."""
         await self._database.write(_table(record), record.id, None)

@@ -203,14 +203,14 @@ def test_containerd_from_a_release_gets_a_unit_and_runc(played: Play) -> None:
     done = played.of("rocky-9-upstream")
     unit = content(done, "/etc/systemd/system/containerd.service")
     assert "ExecStart=/usr/local/bin/containerd\n" in unit
-    releases = done.task("Release files").result["results"]
+    releases = done.task("containerd : Release files").result["results"]
     assert [item["item"]["dest"] for item in releases] == ["/usr/local/bin", "/usr/local/sbin"]
 
 
 def test_a_newer_runc_beside_the_distributions_containerd(played: Play) -> None:
     done = played.of("newer-runc")
     assert "runc" not in done.task("Packages").result["installed"]
-    releases = done.task("Release files").result["results"]
+    releases = done.task("containerd : Release files").result["results"]
     assert [item["item"]["receipt"] for item in releases] == ["runc-release"]
 
 

@@ -38,6 +38,42 @@ def test_a_chunk_is_in_flight_until_it_is_done(tmp_path: Path, pipe: tuple[int, 
     first.close()
 
 
+@pytest.mark.parametrize("chunk", [b"x", b"tail", b"a whole line of more bytes than the mark has\n"])
+def test_a_kill_on_either_side_of_the_read_itself(
+    tmp_path: Path, pipe: tuple[int, int], chunk: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader, writer = pipe
+    journal = Journal(tmp_path / "journal")
+    os.write(writer, chunk)
+    seen = []
+
+    def killed_around(fd: int, buffers: list[memoryview]) -> int:
+        seen.append(Journal(tmp_path / "journal").unfinished())
+        count = real(fd, buffers)
+        seen.append(Journal(tmp_path / "journal").unfinished())
+        return count
+
+    real = os.readv
+    monkeypatch.setattr(os, "readv", killed_around)
+    assert journal.read(reader, 5) == chunk
+    assert seen == [Unfinished(b"", b"", 5), Unfinished(b"", chunk, 5)]
+    os.close(reader)
+    os.close(writer)
+    journal.close()
+
+
+def test_an_empty_stream_leaves_nothing_unfinished(tmp_path: Path, pipe: tuple[int, int]) -> None:
+    reader, writer = pipe
+    os.set_blocking(reader, False)
+    journal = Journal(tmp_path / "journal")
+    with pytest.raises(BlockingIOError):
+        journal.read(reader, 5)
+    assert Journal(tmp_path / "journal").unfinished().chunk == b""
+    os.close(reader)
+    os.close(writer)
+    journal.close()
+
+
 def test_the_largest_chunk_and_line_fit(tmp_path: Path, pipe: tuple[int, int]) -> None:
     reader, writer = pipe
     journal = Journal(tmp_path / "journal")
