@@ -6,6 +6,7 @@ belong to somebody else. The start time in clock ticks since boot, together with
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -71,7 +72,8 @@ def spawn(
 ) -> ProcessId:
     """Start `argv` (argv[0] an absolute path) in a session of its own, output appended to `log`.
 
-    The process outlives its parent. `pass_fds` keep their numbers.
+    The process outlives its parent. `pass_fds` keep their numbers; whatever else the caller has open, such as
+    the lock of a script around it, is not handed on to a process that would hold it for days.
     """
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
     actions: list[tuple[int, ...] | tuple[int, int, str, int, int]] = [
@@ -79,6 +81,7 @@ def spawn(
         (os.POSIX_SPAWN_OPEN, 1, str(log), flags, 0o644),
         (os.POSIX_SPAWN_DUP2, 1, 2),
         *((os.POSIX_SPAWN_DUP2, fd, fd) for fd in pass_fds),
+        *((os.POSIX_SPAWN_CLOSE, fd) for fd in _inheritable() if fd > 2 and fd not in pass_fds),
     ]
     pid = os.posix_spawn(
         argv[0], list(argv), dict(os.environ if env is None else env), file_actions=actions, setsid=True
@@ -87,6 +90,15 @@ def spawn(
     if identity is None:  # ended already: its start time no longer matters, its number is still ours to reap
         return ProcessId(pid, -1, "")
     return identity
+
+
+def _inheritable() -> list[int]:
+    found = []
+    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 - numbers, not paths
+        with contextlib.suppress(OSError):  # the listing's own
+            if os.get_inheritable(int(name)):
+                found.append(int(name))
+    return found
 
 
 def stop(process: ProcessId, *, signals: Sequence[tuple[int, float]] | None = None) -> bool:

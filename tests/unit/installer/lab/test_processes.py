@@ -77,3 +77,21 @@ def test_a_name_with_parentheses_does_not_confuse(tmp_path: Path, monkeypatch: p
         assert child.alive()
     finally:
         assert processes.stop(child)
+
+
+def test_a_spawned_process_holds_nothing_of_its_parents(tmp_path: Path) -> None:
+    """A lock of a script around it would be held for as long as the lab is up."""
+    with (tmp_path / "lock").open("w") as lock, (tmp_path / "passed").open("w") as passed:
+        os.set_inheritable(lock.fileno(), True)
+        child = processes.spawn(
+            ["/bin/sh", "-c", "ls -l /proc/$$/fd; exec sleep 60"],
+            log=tmp_path / "log",
+            env=dict(os.environ),
+            pass_fds=[passed.fileno()],
+        )
+        try:
+            while f"-> {tmp_path}/passed" not in (said := (tmp_path / "log").read_text()):
+                assert child.alive(), said
+        finally:
+            processes.stop(child)
+    assert f"{tmp_path}/lock" not in (tmp_path / "log").read_text()
