@@ -28,6 +28,7 @@ VERBS = {
     "up": "Turn the inventory's hosts into verified nodes.",
     "preflight": "Check every host without changing anything.",
     "verify": "Prove a CRI endpoint by using it.",
+    "doctor": "Say what sick hosts are sick of.",
     "bench": "Time two CRI endpoints against each other.",
     "lab": "Boot and remove throw-away hosts on this machine.",
     "completion": "Print the shell completion script.",

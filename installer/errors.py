@@ -18,6 +18,7 @@ EXIT_ARTIFACT: Final = 5
 EXIT_CONVERGE: Final = 6
 EXIT_VERIFY: Final = {"T0": 7, "T1": 8, "T2": 9, "T3": 10}
 EXIT_LOCKED: Final = 11
+EXIT_SICK: Final = 12  # the doctor found a cause
 EXIT_INTERRUPTED: Final = 130
 
 

@@ -62,6 +62,7 @@ class HostFacts:
     listening: Mapping[int, str]  # TCP port: process name
     runtimes: Mapping[str, str]
     runtime_sockets: tuple[str, ...]
+    runc_version: str | None  # the first line that it prints of itself
     managed: bool  # nodestrap set this host up before
     clock_skew: float | None  # seconds ahead of the controller
     clock_error: float  # how far off clock_skew may be: half the round trip
@@ -115,6 +116,7 @@ def facts_from_answer(answer: Mapping[str, Any], *, sent: float, received: float
         listening={int(port): name for port, name in (answer.get("listening") or {}).items()},
         runtimes=answer.get("runtimes") or {},
         runtime_sockets=tuple(answer.get("runtime_sockets") or ()),
+        runc_version=answer.get("runc_version"),
         managed=bool(answer.get("managed")),
         clock_skew=answer["time"] - (sent + received) / 2 if "time" in answer else None,
         clock_error=(received - sent) / 2,

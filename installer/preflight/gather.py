@@ -49,13 +49,33 @@ def gather(connection: Connection, python: str | None, lock: Mapping[str, Any] |
     ConnectError when the host lets us in but not become root, or does not answer.
     """
     source = files("installer.preflight").joinpath("probe.py").read_bytes()
+    reply = ask(connection, python, source, {"lock": lock})
+    facts = facts_from_answer(reply.answer, sent=reply.sent, received=reply.received)
+    return ProbeSession(facts, reply.answer.get("locked_by"), reply.channel)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a probe said; ``sent`` and ``received`` are the controller's clock around it (seconds)."""
+
+    answer: dict[str, Any]
+    sent: float
+    received: float
+    channel: paramiko.Channel  # open still: the probe ends when it is closed
+
+
+def ask(connection: Connection, python: str | None, source: bytes, request: Mapping[str, Any]) -> Reply:
+    """Run Python ``source`` as root on the host, hand it ``request`` as a JSON line and read one from it.
+
+    ConnectError when the host lets us in but not become root, or does not answer.
+    """
     sent = time.time()
     channel = connection.open(["sh", "-c", _START, "sh", str(len(source)), python or ""], timeout=_TIMEOUT)
     try:
-        channel.sendall(source + json.dumps({"lock": lock}).encode() + b"\n")
+        channel.sendall(source + json.dumps(request).encode() + b"\n")
         line = _read_line(channel)
         received = time.time()
-        answer = json.loads(line)
+        return Reply(json.loads(line), sent, received, channel)
     except (ValueError, TimeoutError, OSError) as error:
         said = (
             channel.recv_stderr(4096).decode(errors="replace").strip() if channel.recv_stderr_ready() else ""
@@ -67,8 +87,6 @@ def gather(connection: Connection, python: str | None, lock: Mapping[str, Any] |
             step="facts",
             fix="log in and run `python3 -V` as root: does it work, and is there room in /tmp?",
         ) from error
-    facts = facts_from_answer(answer, sent=sent, received=received)
-    return ProbeSession(facts, answer.get("locked_by"), channel)
 
 
 def _read_line(channel: paramiko.Channel) -> bytes:

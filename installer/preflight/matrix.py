@@ -23,6 +23,7 @@ from installer.preflight.checks import (
     ports,
     privileges,
     python,
+    runc,
     swap,
 )
 from installer.preflight.finding import Check, Finding, Severity, Subject
@@ -43,6 +44,7 @@ CHECKS: Final[dict[str, Check]] = {
     "clock": clock.check,
     "identity": identity.check,
     "runtime": container_runtime.check,
+    "runc": runc.check,
     "capabilities": capabilities.check,
 }
 

@@ -239,7 +239,17 @@ def runtimes() -> Dict[str, Any]:
         },
         "runtime_sockets": [path for path in SOCKETS if answers(path)],
         "managed": os.path.lexists("/opt/pycri/current"),  # nodestrap was here before
+        "runc_version": runc_version(),
     }
+
+
+def runc_version() -> "Optional[str]":
+    """``runc version 1.1.5+ds1``; None when there is none."""
+    runc = shutil.which("runc", path=search_path())
+    if runc is None:
+        return None
+    done = subprocess.run([runc, "--version"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
+    return done.stdout.decode(errors="replace").partition("\n")[0] or None
 
 
 def answers(path: str) -> bool:

@@ -45,6 +45,7 @@ HEALTHY = HostFacts(
     listening={22: "sshd"},
     runtimes={},
     runtime_sockets=(),
+    runc_version=None,
     managed=False,
     clock_skew=0.0,
     clock_error=0.1,

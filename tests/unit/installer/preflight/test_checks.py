@@ -99,6 +99,7 @@ def test_errors(check: str, facts: dict[str, Any], reason: str) -> None:
         ("python", {"python_version": (3, 9, 1)}, "pycri needs 3.10"),
         ("cgroups", {"cgroup_version": 1, "cgroup_controllers": _CGROUP_V1 | {"hugetlb"}}, "cgroup v1"),
         ("swap", {"swaps": ("/dev/sda2",)}, "/dev/sda2"),
+        ("runc", {"runc_version": "runc version 1.1.5+ds1"}, "CVE-2024-21626"),
         ("disk", {"disks": {"/var/lib": DiskSpace(1, 5 * GIB, 500_000)}}, "5.0 GiB free"),
         ("memory", {"memory_bytes": 1 << 30}, "kubeadm wants 1700 MB"),
         ("memory", {"cpus": 1}, "one CPU"),
