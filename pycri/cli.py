@@ -16,7 +16,16 @@ if TYPE_CHECKING:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; the exit code (0 well, 1 failed, 2 wrong usage or configuration)."""
+    """Run a command; the exit code (0 well, 1 failed, 2 wrong usage or configuration).
+
+    Started under the name ``crictl``, it is ``pycri ctl``.
+    """
+    if arguments is None:
+        if Path(sys.argv[0]).name == "crictl":
+            return _ctl(sys.argv[1:], "crictl")
+        arguments = sys.argv[1:]
+    if arguments[:1] == ["ctl"]:  # argparse would take the options behind it for its own
+        return _ctl(arguments[1:], "pycri ctl")
     options = _parser().parse_args(arguments)
     from pycri.config import ConfigError
     from pycri.errors import PycriError
@@ -52,8 +61,15 @@ def _parser() -> argparse.ArgumentParser:
     what.add_parser("check", help="read the configuration and say what is wrong").set_defaults(
         run=_config_check
     )
+    commands.add_parser("ctl", help="look into a container runtime, with crictl's commands")
     commands.add_parser("version", help="print the version").set_defaults(run=_version)
     return parser
+
+
+def _ctl(arguments: Sequence[str], program: str) -> int:
+    from pycri.ctl.cli import main as ctl
+
+    return ctl(arguments, program)
 
 
 def _serve(options: argparse.Namespace) -> int:

@@ -42,6 +42,12 @@ options:
     suboptions:
       path: {description: Absolute path., type: path, required: true}
       target: {description: What it points to., type: str, required: true}
+      yields:
+        description:
+          - Whether it is left out where a command of its name is on the host already, or something else is at
+            its path. A link that an earlier run made stays, whatever came to PATH since.
+        type: bool
+        default: false
   link_all:
     description:
       - Directories of links. Each file in V(source) gets a link of its name in V(path), except where a
@@ -210,7 +216,9 @@ class Converger:
             reason = (err.strip() or out.strip()).replace(part, path)
             self.module.fail_json(msg=f"the new {path} was refused and not put in place: {reason}")
 
-    def link(self, path, target):
+    def link(self, path, target, yields=False):
+        if yields and self.is_taken(path):
+            return
         self.declare_parents(path)
         entry = self.declare(path, kind="link", target=target)
         actual = os.readlink(path) if os.path.islink(path) else None
@@ -226,6 +234,13 @@ class Converger:
         part = f"{path}.nodestrap-{os.getpid()}"
         os.symlink(target, part)
         os.rename(part, path)
+
+    def is_taken(self, path):
+        """Whether somebody else provides the command that the link would be."""
+        known = self.before.get(path)
+        if known:
+            return os.path.lexists(path) and not is_ours(path, known)
+        return os.path.lexists(path) or bool(self.module.get_bin_path(os.path.basename(path)))
 
     def link_all(self, source, path):
         names = sorted(os.listdir(source)) if os.path.isdir(source) else []
@@ -293,7 +308,7 @@ def main():
             "files": options(
                 path=PATH, content=TEXT, mode={"type": "str", "default": "0644"}, validate={"type": "str"}
             ),
-            "links": options(path=PATH, target=TEXT),
+            "links": options(path=PATH, target=TEXT, yields={"type": "bool", "default": False}),
             "link_all": options(source=PATH, path=PATH),
         },
         supports_check_mode=True,
@@ -304,7 +319,7 @@ def main():
     for item in module.params["files"]:
         converger.file(item["path"], item["content"], item["mode"], item["validate"])
     for item in module.params["links"]:
-        converger.link(item["path"], item["target"])
+        converger.link(item["path"], item["target"], item["yields"])
     for item in module.params["link_all"]:
         converger.link_all(item["source"], item["path"])
     converger.give_up()

@@ -156,6 +156,50 @@ def test_somebody_elses_plugin_is_not_replaced_by_a_link(module: ModuleType, roo
     assert (root / "bin/bridge").read_text() == "a pod network's own"
 
 
+def command(root: Path, name: str = "a-command-of-nobody") -> Wanted:
+    """A link that is a command, and yields."""
+    link = {"path": str(root / f"bin/{name}"), "target": "program", "yields": True}
+    return {"receipt": "command", "links": [link]}
+
+
+def test_a_command_that_nobody_has_is_linked_and_kept(module: ModuleType, root: Path) -> None:
+    wanted = command(root)
+    assert ansible_modules.run(module, **wanted)["changed"]
+    link = root / "bin/a-command-of-nobody"
+    assert str(link.readlink()) == "program"
+    assert not ansible_modules.run(module, **wanted)["changed"]
+    link.unlink()
+    assert ansible_modules.run(module, **wanted)["changed"]
+    ansible_modules.run(module, receipt="command")
+    assert not (root / "bin").exists()
+
+
+def test_a_command_that_is_on_the_host_is_not_linked(module: ModuleType, root: Path) -> None:
+    assert not ansible_modules.run(module, **command(root, "ls"))["paths"][1:]  # 0: the receipt
+    assert not (root / "bin").exists()
+
+
+def test_a_linked_command_stays_when_another_comes_to_path(
+    module: ModuleType, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ansible_modules.run(module, **command(root))
+    (root / "other").mkdir()
+    (root / "other/a-command-of-nobody").write_text("#!/bin/sh\n")
+    (root / "other/a-command-of-nobody").chmod(0o755)
+    monkeypatch.setenv("PATH", str(root / "other"), prepend=":")
+    assert not ansible_modules.run(module, **command(root))["changed"]
+    assert (root / "bin/a-command-of-nobody").is_symlink()
+
+
+def test_a_program_put_in_a_linked_commands_place_is_left_alone(module: ModuleType, root: Path) -> None:
+    ansible_modules.run(module, **command(root))
+    (root / "bin/a-command-of-nobody").unlink()
+    (root / "bin/a-command-of-nobody").write_text("theirs")
+    assert not ansible_modules.run(module, **command(root))["changed"]
+    ansible_modules.run(module, receipt="command")
+    assert (root / "bin/a-command-of-nobody").read_text() == "theirs"
+
+
 @pytest.mark.parametrize("kind", ["files", "links"])
 def test_a_directory_in_the_way_is_not_removed(module: ModuleType, root: Path, kind: str) -> None:
     wanted = role(root)

@@ -7,6 +7,7 @@ content is read from what check mode says it would write.
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -245,6 +246,8 @@ def test_pycri_has_units_a_command_and_a_configuration_that_it_accepts(played: P
     crictl = yaml.safe_load(content(done, "/etc/crictl.yaml"))
     assert crictl["runtime-endpoint"] == "unix:///run/pycri/pycri.sock"
     assert content(done, "/opt/pycri/current") == "link to 0.1.0-abc\n"
+    if shutil.which("crictl") is None:  # check mode looks at the machine that it runs on
+        assert content(done, "/usr/local/bin/crictl") == "link to pycri\n"
 
 
 @pytest.mark.parametrize(

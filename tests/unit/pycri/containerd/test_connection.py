@@ -120,8 +120,8 @@ async def test_writer_reports_the_status_of_its_stream(client: Containerd) -> No
 
 
 def test_no_other_package_sees_grpc_errors_of_containerd() -> None:
-    """The rule of this package, held by looking: nobody else imports grpc, but the daemons' own servers."""
-    allowed = ("containerd", "server", "io", "_generated")
+    """The rule of this package, held by looking: only servers, and ctl for the CRI, import grpc too."""
+    allowed = ("containerd", "server", "io", "ctl", "_generated")
     offenders = []
     for path in PACKAGE.parent.rglob("*.py"):
         relative = path.relative_to(PACKAGE.parent)
