@@ -33,7 +33,7 @@ _PASSWD = (
     "www-data:x:33:33:www-data:/var/www:/bin/false\n"
     "nobody:x:65534:65534:nobody:/home:/bin/false\n"
 )
-_GROUP = "root:x:0:\ndaemon:x:1:\nwww-data:x:33:\nnogroup:x:65534:\n"
+_GROUP = "root:x:0:\ndaemon:x:1:\naudio:x:29:www-data\nwww-data:x:33:\nnogroup:x:65534:\n"
 # PID 1 of a pod: ends at once on SIGTERM, and `wait` reaps what is orphaned onto it.
 _PAUSE = b"""#!/bin/sh
 trap 'exit 0' TERM INT

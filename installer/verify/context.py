@@ -73,6 +73,11 @@ class Context:
         """The shared container, for checks that change nothing (``shared_pod``). Raises CriError."""
         return self.session.container()
 
+    @property
+    def host_pod(self) -> Pod:
+        """The shared privileged pod in the host's namespaces (``host_pod``). Raises CriError."""
+        return self.session.host_pod.get()
+
     def pod(self, name: str, **fields: Any) -> AbstractContextManager[Pod]:
         """A pod of the check's own (``pods.running_pod``)."""
         return running_pod(self.session, name, **fields)

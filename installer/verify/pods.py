@@ -44,11 +44,13 @@ class Pod:
         request = cri_pb2.PodSandboxStatusRequest(pod_sandbox_id=self.id)
         return self.session.cri.runtime.PodSandboxStatus(request).status
 
-    def create(self, command: Sequence[str] = FOREVER, *, name: str = "main", **fields: Any) -> Container:
+    def create(
+        self, command: Sequence[str] = FOREVER, *, name: str = "main", attempt: int = 0, **fields: Any
+    ) -> Container:
         """CreateContainer from the run's image; `fields` are ContainerConfig's. Raises CriError."""
         fields.setdefault("labels", {})
         config = cri_pb2.ContainerConfig(
-            metadata=cri_pb2.ContainerMetadata(name=name),
+            metadata=cri_pb2.ContainerMetadata(name=name, attempt=attempt),
             image=cri_pb2.ImageSpec(image=self.session.image_id()),
             command=list(command),
             **{**fields, "labels": {LABEL: self.session.run_id, **fields["labels"]}},
@@ -70,6 +72,17 @@ class Pod:
         container = self.create(command, name=name, **fields)
         container.start()
         return container
+
+    @contextmanager
+    def running(self, command: Sequence[str] = FOREVER, *, name: str, **fields: Any) -> Iterator[Container]:
+        """Create and start; killed and removed on the way out. Raises CriError."""
+        container = self.create(command, name=name, **fields)
+        try:
+            container.start()
+            yield container
+        finally:
+            container.stop(timeout=0)
+            container.remove()
 
 
 class Container:

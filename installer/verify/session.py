@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any, Generic, TypeVar
 
-from installer.verify import cgroup_parent, kubelet, node_files, shared_pod
+from installer.verify import cgroup_parent, gaps, host_pod, kubelet, node_files, shared_pod
 from installer.verify.check import NotApplicable
 from installer.verify.client import CriClient, CriError
 from installer.verify.host import Host, HostError
@@ -45,6 +45,9 @@ class Session:
         """Whether the run's image was not there before."""
         self.image = Once(self._pull)
         self.shared = Once(lambda: self._stack.enter_context(shared_pod.open_shared(self)))
+        self.host_pod = Once(lambda: self._stack.enter_context(host_pod.open_host_pod(self)))
+        self.runtime = Once(self._name_runtime)
+        """Name and (major, minor) that the endpoint gives itself."""
         self.predates_runtime_config = Once(self._predates_runtime_config)
         self.cgroup_parent = Once(lambda: cgroup_parent.spell(cri, self.run_id))
         self.kubelet = Once(self._settle_kubelet)
@@ -73,10 +76,11 @@ class Session:
         return path
 
     def close_shared(self) -> None:
-        """Remove the shared pod; a later check would get a new one."""
+        """Remove the shared pods; a later check would get new ones."""
         with self._lock:
             self._stack.close()
             self.shared.reset()
+            self.host_pod.reset()
 
     def close(self) -> None:
         """Remove what the run made: the shared pod, the image when it was not there before, directories."""
@@ -101,6 +105,10 @@ class Session:
             self._outer.enter_context(kubelet.paused(self.host))
         kubelet.refuse_beside_kubelet(self.host, self.address.removeprefix("unix://"))
         return True
+
+    def _name_runtime(self) -> tuple[str, tuple[int, int]]:
+        answer = self.cri.runtime.Version(cri_pb2.VersionRequest(version="v1"))
+        return answer.runtime_name, gaps.version_of(answer.runtime_version)
 
     def _predates_runtime_config(self) -> bool:
         try:

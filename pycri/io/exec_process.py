@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _DISPOSE_SECONDS = 60.0
+_NOWHERE = os.devnull
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,10 @@ class ExecRunner:
             _open_fifos(paths, fds)
             message = AnyMessage(type_url=PROCESS_TYPE_URL, value=spec)
             # shielded: an exec that containerd makes after we have gone could not be found and deleted
-            await self._finish(self._tasks.exec(container_id, exec_id, message, terminal=tty, **paths))
+            # the shim opens both outputs, and fails on an empty path; without a terminal it takes any file
+            unread = {} if tty else {name: _NOWHERE for name in ("stdout", "stderr") if not wanted[name]}
+            given = {**paths, **unread}
+            await self._finish(self._tasks.exec(container_id, exec_id, message, terminal=tty, **given))
             # asked before the start, so that the answer is under way when the process ends
             exited = asyncio.ensure_future(self._wait(container_id, exec_id))
             pid = await self._finish(self._tasks.start(container_id, exec_id))

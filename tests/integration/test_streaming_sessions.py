@@ -107,6 +107,21 @@ async def test_exec_success_and_failure_to_start(
     await no_execs_left(config, client, task)
 
 
+@pytest.mark.parametrize("name", ["stdout", "stderr"])
+async def test_exec_with_one_output_only(
+    io: DataPlaneClient, task: BusyboxTask, client: Containerd, config: Config, name: str
+) -> None:
+    wanted = {kind: kind == name for kind in ("stdin", "stdout", "stderr")}
+    url = await io.prepare_exec(task.id, process_spec("sh", "-c", "echo o; echo e >&2"), tty=False, **wanted)
+    spdy = await SpdyClient.connect(url)
+    error, output = (spdy.open(streamType=kind) for kind in ("error", name))
+    assert await spdy.text(output) == {"stdout": b"o\n", "stderr": b"e\n"}[name]
+    assert json.loads(await spdy.text(error))["status"] == "Success"
+    await spdy.close()
+    await no_execs_left(config, client, task)
+    assert Path(os.devnull).is_char_device()
+
+
 async def test_exec_tty_resize(io: DataPlaneClient, task: BusyboxTask) -> None:
     spdy = await SpdyClient.connect(await exec_url(io, task, "sh", tty=True))
     error, stdin, stdout, resize = (spdy.open(streamType=k) for k in ("error", "stdin", "stdout", "resize"))

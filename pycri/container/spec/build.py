@@ -9,7 +9,7 @@ from pycri._generated import cri_pb2 as cri
 from pycri.container.spec import cdi, devices, mounts, namespaces, process, resources, seccomp, users
 
 OCI_VERSION = "1.0.2"
-# What a container may not see of /proc and /sys when the kubelet says nothing.
+# What the pod's own process may not see of /proc and /sys: the CRI has no field for it.
 MASKED_PATHS = (
     "/proc/acpi",
     "/proc/asound",
@@ -86,8 +86,9 @@ def container_spec(
     if propagation:
         linux["rootfsPropagation"] = propagation
     if not context.privileged:
-        linux["maskedPaths"] = [*context.masked_paths] or [*MASKED_PATHS]
-        linux["readonlyPaths"] = [*context.readonly_paths] or [*READONLY_PATHS]
+        # as they are: the kubelet always sends its lists, but for procMount Unmasked, which means none
+        linux["maskedPaths"] = [*context.masked_paths]
+        linux["readonlyPaths"] = [*context.readonly_paths]
         profile = seccomp.of_container(
             context.seccomp if context.HasField("seccomp") else None,
             context.seccomp_profile_path,
