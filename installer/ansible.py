@@ -19,6 +19,7 @@ from installer.ansible_config import (
 from installer.ansible_hints import fix_for
 from installer.cluster.spec import ClusterSpec, HostSpec
 from installer.content import content_dir
+from installer.effects import Effect, effects_in
 from installer.errors import ConvergeError
 from installer.progress import Progress
 from installer.ssh.masters import end_masters
@@ -33,6 +34,7 @@ class HostResult:
     ran: int = 0  # tasks, skipped ones apart
     skipped: int = 0
     changed: int = 0
+    effects: list[Effect] = field(default_factory=list)
     failed: bool = False
     unreachable: bool = False
     step: str | None = None  # of the failure
@@ -160,7 +162,9 @@ class _Events:
 
     def _ok(self, host: str, task: str, result: HostResult, data: Mapping[str, Any]) -> None:
         result.ran += 1
-        if (data.get("res") or {}).get("changed"):
+        answer = data.get("res") or {}
+        result.effects += effects_in(answer, task)
+        if answer.get("changed"):
             result.changed += 1
             self.progress.step(host, task, changed=True)
 

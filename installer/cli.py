@@ -26,6 +26,8 @@ from pycri.version import __version__
 
 VERBS = {
     "up": "Turn the inventory's hosts into verified nodes.",
+    "plan": "Say what up would change, and change nothing.",
+    "reset": "Take everything that nodestrap put on hosts away again.",
     "preflight": "Check every host without changing anything.",
     "verify": "Prove a CRI endpoint by using it.",
     "doctor": "Say what sick hosts are sick of.",

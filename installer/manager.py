@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
+from installer.effects import merge
 from installer.errors import EXIT_INTERRUPTED, EXIT_UNEXPECTED, NodestrapError, UsageError
 from installer.journal import Journal
 from installer.phases.base import Phase
@@ -86,7 +87,8 @@ def _outcome(run: Run, host: str) -> HostOutcome:
     if host in run.outcomes:
         return run.outcomes[host]
     changed = run.changed.get(host, 0)
-    return HostOutcome(host, HostState.CHANGED if changed else HostState.OK, changed)
+    effects = merge(run.effects.get(host, ()))
+    return HostOutcome(host, HostState.CHANGED if changed else HostState.OK, changed, effects=effects)
 
 
 def _report(run: Run, command: str, seconds: float, phases: dict[str, float]) -> Report:

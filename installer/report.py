@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from installer.effects import Effect
 from installer.errors import EXIT_CONVERGE, EXIT_OK, EXIT_USAGE
 
 
@@ -29,6 +30,7 @@ class HostOutcome:
     reason: str | None = None
     fix: str | None = None
     exit_code: int = EXIT_OK
+    effects: tuple[Effect, ...] = ()  # what changed, or in check mode would
 
     @property
     def headline(self) -> str:
@@ -44,6 +46,16 @@ class HostOutcome:
             "reason": self.reason,
             "fix": self.fix,
         }
+
+    def in_report(self) -> dict[str, Any]:
+        """With what changed, which the journal does without."""
+        changes = [effect.as_dict() for effect in self.effects if effect.kind != "remaining"]
+        remaining = [
+            {"name": effect.name, "reason": effect.note}
+            for effect in self.effects
+            if effect.kind == "remaining"
+        ]
+        return self.as_dict() | {"changes": changes, "remaining": remaining}
 
 
 @dataclass(frozen=True)
@@ -74,7 +86,7 @@ class Report:
             "exit_code": self.exit_code,
             "seconds": round(self.seconds, 2),
             "phases": {name: round(seconds, 2) for name, seconds in self.phases.items()},
-            "hosts": [outcome.as_dict() for outcome in self.outcomes],
+            "hosts": [outcome.in_report() for outcome in self.outcomes],
             "excluded": list(self.excluded),
             "warnings": list(self.warnings),
             "log_file": self.log_file,

@@ -10,6 +10,7 @@ from typing import Any
 
 from installer.cluster.facts import HostFacts
 from installer.cluster.spec import ClusterSpec, HostSpec
+from installer.effects import Effect, merge
 from installer.errors import Interrupted, NodestrapError
 from installer.preflight.gather import ProbeSession
 from installer.preflight.matrix import CheckResult
@@ -35,6 +36,7 @@ class Run:
     checks: list[CheckResult] = field(default_factory=list)
     host_variables: dict[str, dict[str, Any]] = field(default_factory=dict)  # for Ansible, by host
     changed: dict[str, int] = field(default_factory=dict)
+    effects: dict[str, list[Effect]] = field(default_factory=dict)  # what tasks said they changed, by host
     outcomes: dict[str, HostOutcome] = field(default_factory=dict)  # hosts whose run has ended early
     warnings: list[str] = field(default_factory=list)
     interrupted: threading.Event = field(default_factory=threading.Event)
@@ -59,6 +61,7 @@ class Run:
             reason=error.reason,
             fix=error.fix,
             exit_code=error.exit_code,
+            effects=merge(self.effects.get(error.host, ())),
         )
         self.outcomes[error.host] = outcome
         self.progress.done(outcome)

@@ -22,31 +22,40 @@ class Preflight(Phase):
     title = "Preflight"
 
     def run(self, run: Run) -> None:
-        lock = owner() if run.take_locks and not run.check else None
-        with ThreadPoolExecutor(MAX_AT_ONCE, thread_name_prefix="facts") as pool:
-            answers = list(
-                zip(run.active, pool.map(lambda host: _try(run, host, lock), run.active), strict=True)
-            )
-        for host, answer in answers:
-            if isinstance(answer, PrivilegeError):
-                run.fail(answer)
-            elif isinstance(answer, ConnectError):
-                run.fail(answer, state=HostState.UNREACHABLE)
-            else:
-                run.sessions[host.name] = answer
-        for name, session in run.sessions.items():
-            if (
-                session.locked_by is not None
-            ):  # ends the run: half a cluster under another's hands is no cluster
-                raise locked(session.locked_by, where="this host", host=name)
-        run.learn({name: session.facts for name, session in run.sessions.items()})
+        gather_facts(run)
         run.checks = run_matrix(run.active, run.skip_checks)
         _judge(run)
 
     def undo(self, run: Run) -> None:
-        for session in run.sessions.values():
-            session.close()
-        run.sessions.clear()
+        release(run)
+
+
+def gather_facts(run: Run) -> None:
+    """Ask all hosts at once, and take their locks; who does not answer leaves the run.
+
+    Raises LockedError, which ends the run, for a host under another operator's hands.
+    """
+    lock = owner() if run.take_locks and not run.check else None
+    with ThreadPoolExecutor(MAX_AT_ONCE, thread_name_prefix="facts") as pool:
+        answers = list(zip(run.active, pool.map(lambda host: _try(run, host, lock), run.active), strict=True))
+    for host, answer in answers:
+        if isinstance(answer, PrivilegeError):
+            run.fail(answer)
+        elif isinstance(answer, ConnectError):
+            run.fail(answer, state=HostState.UNREACHABLE)
+        else:
+            run.sessions[host.name] = answer
+    for name, session in run.sessions.items():
+        if session.locked_by is not None:  # ends the run: half a cluster under another's hands is no cluster
+            raise locked(session.locked_by, where="this host", host=name)
+    run.learn({name: session.facts for name, session in run.sessions.items()})
+
+
+def release(run: Run) -> None:
+    """Give the hosts' locks back."""
+    for session in run.sessions.values():
+        session.close()
+    run.sessions.clear()
 
 
 def _try(run: Run, host: HostSpec, lock: dict[str, Any] | None) -> ProbeSession | ConnectError:

@@ -39,6 +39,7 @@ def converge(run: Run, playbook: str, *, check: bool) -> None:
     for host in hosts:
         result = results[host.name]
         run.changed[host.name] = run.changed.get(host.name, 0) + result.changed
+        run.effects.setdefault(host.name, []).extend(result.effects)
         if result.unreachable:
             error = ConnectError(result.reason, host=host.name, step=result.step, fix=result.fix)
             run.fail(error, state=HostState.UNREACHABLE)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import tarfile
+from collections.abc import Iterator
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
@@ -11,7 +14,7 @@ from ansible.plugins.action import ActionBase
 class ActionModule(ActionBase):  # type: ignore[misc]
     """Asks the module first; it says whether the host lacks anything."""
 
-    TRANSFERS_FILES = True
+    TRANSFERS_FILES = False  # a temporary directory on the host is made when the file is sent, not before
     _supports_check_mode = True
     _supports_async = False
 
@@ -19,16 +22,22 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         result: dict[str, Any] = super().run(tmp, task_vars)
         arguments = dict(self._task.args)
         answer = self._execute_module("install_artifact", module_args=arguments, task_vars=task_vars)
+        if answer.get("needs_members"):  # check mode: only what is in the archive, not the archive
+            listed = {**arguments, "members": list(_members(self._source(arguments)))}
+            answer = self._execute_module("install_artifact", module_args=listed, task_vars=task_vars)
         if answer.get("needs_archive"):
             answer = self._send(arguments, task_vars)
         return result | answer
 
-    def _send(self, arguments: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
+    def _source(self, arguments: dict[str, Any]) -> str:
         source = arguments.get("src")
         try:
-            path = self._loader.get_real_file(str(source), decrypt=False)
+            return str(self._loader.get_real_file(str(source), decrypt=False))
         except Exception as error:
             raise AnsibleActionFail(f"{source}: {error}") from error
+
+    def _send(self, arguments: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
+        path = self._source(arguments)
         self._make_tmp_path()
         try:
             archive = self._transfer_file(
@@ -41,3 +50,13 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         finally:
             self._remove_tmp_path(self._connection._shell.tmpdir)
         return answer
+
+
+def _members(archive: str) -> Iterator[dict[str, Any]]:
+    """Name, mode and sha256 of each plain file in a tar.gz."""
+    with tarfile.open(archive, "r:gz") as tar:
+        for member in tar:
+            content = tar.extractfile(member) if member.isreg() else None
+            if content is not None:
+                digest = hashlib.file_digest(content, "sha256").hexdigest()
+                yield {"name": member.name, "mode": member.mode, "sha256": digest}

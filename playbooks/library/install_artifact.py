@@ -53,6 +53,10 @@ options:
   archive:
     description: Set by the action plugin, the sent file.
     type: path
+  members:
+    description: Set by the action plugin in check mode, the archive's files, each with name, mode and sha256.
+    type: list
+    elements: dict
 author: nodestrap
 """
 
@@ -76,6 +80,15 @@ needs_archive:
   description: The action plugin has to send the release file.
   type: bool
   returned: always
+needs_members:
+  description: In check mode, the action plugin has to say what is in the release file.
+  type: bool
+  returned: always
+effects:
+  description: The same as O(ignore:paths) by kind (V(file), V(tree)), name and action.
+  type: list
+  elements: dict
+  returned: always
 """
 
 import fnmatch
@@ -83,10 +96,14 @@ import os
 import shutil
 import tarfile
 import tempfile
+from urllib.parse import quote
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.nodestrap_receipt import (
+    ORIGINALS,
     PART,
+    effect,
+    existed_first,
     read_receipt,
     receipt_path,
     remove_stale_parts,
@@ -104,47 +121,168 @@ def broken_files(receipt):
     return broken
 
 
+def wanted_path(module, name):
+    """Where a member of the archive goes; None when it is not wanted."""
+    parts = [part for part in name.split("/") if part not in ("", ".")]
+    stripped = "/".join(parts[module.params["strip"] :])
+    if not any(fnmatch.fnmatch(stripped, pattern) for pattern in module.params["only"]):
+        return None
+    if ".." in parts or name.startswith("/") or not stripped:
+        refuse(module, name)
+    return os.path.join(module.params["dest"], stripped)
+
+
+def refuse(module, name):
+    module.fail_json(msg=f"the release file holds {name!r}, which is not a plain file below it")
+
+
+def wanted_mode(mode):
+    return mode & 0o755 | 0o600
+
+
 def members(module, archive):
     """Yield ``(path, mode, open file)`` of every file that is wanted. Anything but files is refused."""
-    dest = module.params["dest"]
     if module.params["name"]:
         with open(archive, "rb") as content:
-            yield os.path.join(dest, module.params["name"]), 0o755, content
+            yield os.path.join(module.params["dest"], module.params["name"]), 0o755, content
         return
     with tarfile.open(archive, "r:gz") as tar:
         for member in tar:
-            parts = [part for part in member.name.split("/") if part not in ("", ".")]
-            name = "/".join(parts[module.params["strip"] :])
-            if member.isdir() or not any(fnmatch.fnmatch(name, pattern) for pattern in module.params["only"]):
+            path = None if member.isdir() else wanted_path(module, member.name)
+            if path is None:
                 continue
-            if not member.isreg() or ".." in parts or member.name.startswith("/") or not name:
-                module.fail_json(
-                    msg=f"the release file holds {member.name!r}, which is not a plain file below it"
-                )
-            yield os.path.join(dest, name), member.mode & 0o755 | 0o600, tar.extractfile(member)
+            if not member.isreg():
+                refuse(module, member.name)
+            yield path, wanted_mode(member.mode), tar.extractfile(member)
 
 
-def unpack(module, archive):
-    """Write every file that differs; return the receipt's files and the paths written."""
-    files, written, directories = {}, [], set()
-    for path, mode, content in members(module, archive):
-        directory = os.path.dirname(path)
-        if directory not in directories:
-            directories.add(directory)
-            os.makedirs(directory, exist_ok=True)
-            remove_stale_parts(directory)
-        descriptor, part = tempfile.mkstemp(dir=directory, prefix=PART)
+class Unpacking:
+    """Writes every file that differs, and notes first what was there: a run that is killed half way leaves a
+    receipt that tells it."""
+
+    def __init__(self, module, receipt):
+        self.module = module
+        self.tree = bool(module.params["compile"])  # a directory of our own, which comes and goes as a whole
+        self.receipt = receipt if receipt.get("dest") == module.params["dest"] else {}
+        self.unfinished = "sha256" in self.receipt and self.receipt["sha256"] is None
+        self.origin = dict(self.receipt.get("origin", {}))
+        self.directories = list(self.receipt.get("directories", []))
+        self.files, self.written, self.effects = {}, [], []
+
+    def run(self, archive):
+        self.begin()
+        seen = set()
+        for path, mode, content in members(self.module, archive):
+            directory = os.path.dirname(path)
+            if directory not in seen:
+                seen.add(directory)
+                os.makedirs(directory, exist_ok=True)
+                remove_stale_parts(directory)
+            self.put(path, mode, content)
+        self.remove_former()
+
+    def begin(self):
+        """Note the directories that will be made, and that this is not finished."""
+        dest = self.module.params["dest"]
+        made = missing_directories(dest, self.directories)
+        self.effects += [
+            effect("directory", path, "create") for path in made if not self.tree or path != dest
+        ]
+        if self.tree:
+            self.effects.append(effect("tree", dest, "create" if dest in made else "change"))
+        if not os.path.exists(receipt_path(self.module.params["receipt"])):
+            self.effects.append(effect("file", receipt_path(self.module.params["receipt"]), "create"))
+        self.directories += [path for path in made if path not in self.directories]
+        self.save(None, {**self.receipt.get("files", {})})
+
+    def save(self, sha256, files):
+        content = {"version": 1, "sha256": sha256, "dest": self.module.params["dest"], "files": files}
+        content.update(tree=self.tree, origin=self.origin, directories=self.directories)
+        write_receipt(self.module.params["receipt"], content)
+
+    def put(self, path, mode, content):
+        descriptor, part = tempfile.mkstemp(dir=os.path.dirname(path), prefix=PART)
         with os.fdopen(descriptor, "wb") as handle:
             shutil.copyfileobj(content, handle, 1 << 20)
             os.fchmod(descriptor, mode)
-        files[path] = {"sha256": sha256_of(part), "mode": mode}
-        if sha256_of(path) == files[path]["sha256"]:
+        self.files[path] = {"sha256": sha256_of(part), "mode": mode}
+        if not self.tree:
+            self.effects += difference(path, self.files[path])
+        known = path in self.receipt.get("files", {})
+        if sha256_of(path) == self.files[path]["sha256"]:
             os.unlink(part)
             os.chmod(path, mode)
+            if not (known or self.tree or self.unfinished or path in self.origin):
+                self.origin[path] = {"untouched": True}
+            return
+        if not self.tree and not (known and path not in self.origin):
+            self.note_origin(path)
+        os.rename(part, path)
+        self.written.append(path)
+
+    def note_origin(self, path):
+        """Keep what somebody else put here."""
+        kept = path in self.origin and "untouched" not in self.origin[path]
+        if kept or not os.path.lexists(path):
+            return
+        if os.path.islink(path):
+            self.origin[path] = {"link_before": os.readlink(path)}
         else:
-            os.rename(part, path)
-            written.append(path)
-    return files, written
+            os.makedirs(ORIGINALS, mode=0o700, exist_ok=True)
+            kept = os.path.join(ORIGINALS, quote(path, safe=""))
+            shutil.copy2(path, kept)
+            self.origin[path] = {"original": kept}
+        self.save(None, {**self.receipt.get("files", {}), **self.files})
+
+    def remove_former(self):
+        """Files of the former release that this one does not have."""
+        for path in sorted(set(self.receipt.get("files", {})) - set(self.files)):
+            if os.path.isfile(path) and not (self.tree and path.endswith(".pyc")):
+                os.unlink(path)
+                self.written.append(path)
+                if not self.tree:
+                    self.effects.append(effect("file", path, "remove"))
+
+
+def missing_directories(dest, ours):
+    """The directories that have to be made for ``dest``, outermost first."""
+    made, path = [], dest
+    while path != "/" and not existed_first(path) and (path not in ours or not os.path.isdir(path)):
+        made.insert(0, path)
+        path = os.path.dirname(path)
+    return made
+
+
+def difference(path, entry):
+    """The effect of putting a file where something or nothing is; none when it is there already."""
+    if sha256_of(path) != entry["sha256"]:
+        return [effect("file", path, "change" if os.path.lexists(path) else "create")]
+    return [] if os.stat(path).st_mode & 0o777 == entry["mode"] else [effect("file", path, "change")]
+
+
+def foretell(module, receipt):
+    """Effects in check mode, from the list of members that the action plugin has read."""
+    unpacking = Unpacking(module, receipt)
+    unpacking.save = lambda _sha256, _files: None
+    unpacking.begin()
+    if unpacking.tree:
+        return unpacking.effects
+    if module.params["name"]:
+        path = os.path.join(module.params["dest"], module.params["name"])
+        wanted = {path: {"sha256": module.params["sha256"], "mode": 0o755}}
+    else:
+        listed = ((wanted_path(module, each["name"]), each) for each in module.params["members"] or [])
+        wanted = {
+            path: {"sha256": each["sha256"], "mode": wanted_mode(each["mode"])}
+            for path, each in listed
+            if path is not None
+        }
+    for path, entry in wanted.items():
+        unpacking.effects += difference(path, entry)
+    former = set(unpacking.receipt.get("files", {})) - set(wanted)
+    return unpacking.effects + [
+        effect("file", path, "remove") for path in sorted(former) if os.path.isfile(path)
+    ]
 
 
 def compile_python(module, interpreter, dest, files):
@@ -194,7 +332,7 @@ def remove_release(module, path):
 
 
 def install(module, receipt):
-    """Unpack the sent archive and write the new receipt; return the paths written and removed."""
+    """Unpack the sent archive and write the new receipt; return paths written and removed, and effects."""
     archive, dest = module.params["archive"], module.params["dest"]
     actual = sha256_of(archive)
     if actual != module.params["sha256"]:
@@ -203,17 +341,13 @@ def install(module, receipt):
                 module.params["src"], actual, module.params["sha256"]
             )
         )
-    files, paths = unpack(module, archive)
+    unpacking = Unpacking(module, receipt)
+    unpacking.run(archive)
     if module.params["compile"]:
-        compile_python(module, module.params["compile"], dest, files)
-    former = receipt.get("files", {}) if receipt.get("dest") == dest else {}
-    for path in sorted(set(former) - set(files)):
-        if os.path.isfile(path):
-            os.unlink(path)
-            paths.append(path)
-    write_receipt(module.params["receipt"], {"version": 1, "sha256": actual, "dest": dest, "files": files})
+        compile_python(module, module.params["compile"], dest, unpacking.files)
+    unpacking.save(actual, unpacking.files)
     os.utime(dest)  # the newest release is the one installed last
-    return paths
+    return unpacking.written or [receipt_path(module.params["receipt"])], unpacking.effects
 
 
 def main():
@@ -229,23 +363,29 @@ def main():
             "compile": {"type": "path"},
             "keep": {"type": "int", "default": 0},
             "archive": {"type": "path"},
+            "members": {"type": "list", "elements": "dict"},
         },
         supports_check_mode=True,
     )
     receipt = read_receipt(module.params["receipt"])
     same = receipt.get("sha256") == module.params["sha256"] and receipt.get("dest") == module.params["dest"]
     paths = broken_files(receipt) if same else [module.params["dest"]]
-    old = outdated(module)
-    if paths and not module.check_mode:
+    old, effects = outdated(module), []
+    if paths and module.check_mode:
+        if module.params["members"] is None and not (module.params["name"] or module.params["compile"]):
+            module.exit_json(changed=True, paths=paths, needs_archive=False, needs_members=True, effects=[])
+        effects = foretell(module, receipt)
+    elif paths:
         if not module.params["archive"]:
-            module.exit_json(changed=False, paths=[], needs_archive=True)
-        paths = install(module, receipt) or [receipt_path(module.params["receipt"])]
+            module.exit_json(changed=False, paths=[], needs_archive=True, effects=[])
+        paths, effects = install(module, receipt)
     for path in old:
+        effects.append(effect("tree", path, "remove"))
         if not module.check_mode:
             remove_release(module, path)
     paths += old
     diff = {"before": "", "after": "".join(path + "\n" for path in paths)}
-    module.exit_json(changed=bool(paths), paths=paths, needs_archive=False, diff=diff)
+    module.exit_json(changed=bool(paths), paths=paths, needs_archive=False, effects=effects, diff=diff)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ description:
   - Changes the running kernel only. What makes the same hold after a boot are files in modules-load.d and
     sysctl.d and a masked swap.target, which are the caller's.
   - A feature that is there already, built in or loaded by the machine around a container, needs no module.
+  - A receipt keeps the values that were there before, for a reset.
 options:
   features:
     description: Kernel module to load, by the path that shows that its feature is there.
@@ -45,11 +46,17 @@ changes:
   type: list
   elements: str
   returned: always
+effects:
+  description: The same by name and action.
+  type: list
+  elements: dict
+  returned: always
 """
 
 import os
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.nodestrap_receipt import effect, read_receipt, receipt_path, write_receipt
 
 
 def has_feature(path):
@@ -61,12 +68,44 @@ def has_feature(path):
         return word in handle.read().split()
 
 
+class Before:
+    """The receipt, written at each change; the first value of each name counts."""
+
+    def __init__(self, module):
+        self.module = module
+        self.content = {"version": 1, "modules": [], "sysctls": {}, "swaps": [], **read_receipt("kernel")}
+        self.effects = []
+        self.known = os.path.exists(receipt_path("kernel"))
+
+    def note_module(self, name):
+        self.effects.append(effect("kernel", f"module {name}", "load"))
+        if name not in self.content["modules"]:
+            self.content["modules"].append(name)
+        self.save()
+
+    def note_sysctl(self, name, actual, wanted):
+        self.effects.append(effect("kernel", f"sysctl {name}", "set", f"{actual} -> {wanted}"))
+        before = self.content["sysctls"].get(name, [actual])[0]
+        self.content["sysctls"][name] = [before, wanted]
+        self.save()
+
+    def note_swap(self, device):
+        self.effects.append(effect("kernel", f"swap {device}", "off"))
+        if device not in self.content["swaps"]:
+            self.content["swaps"].append(device)
+        self.save()
+
+    def save(self):
+        if not self.module.check_mode:
+            write_receipt("kernel", self.content)
+
+
 def modprobe(module, name):
     command = module.get_bin_path("modprobe")
     return module.run_command([command, name]) if command else (127, "", "there is no modprobe on this host")
 
 
-def load_features(module, changes):
+def load_features(module, before, changes):
     loaded = set()
     for name, sign in module.params["features"].items():
         if has_feature(sign):
@@ -81,11 +120,12 @@ def load_features(module, changes):
                     f"it: {(err or out).strip()}. In a container, load it on the machine around it."
                 )
         loaded.add(name)
+        before.note_module(name)
         changes.append(f"module {name} loaded")
     return loaded
 
 
-def set_sysctls(module, loaded, changes):
+def set_sysctls(module, before, loaded, changes):
     for name, value in module.params["sysctls"].items():
         path = "/proc/sys/" + name.replace(".", "/")
         wanted = str(value)
@@ -99,6 +139,7 @@ def set_sysctls(module, loaded, changes):
         if actual == wanted:
             continue
         changes.append(f"sysctl {name}: {actual} -> {wanted}")
+        before.note_sysctl(name, actual, wanted)
         if not module.check_mode:
             try:
                 with open(path, "w", encoding="utf-8") as handle:
@@ -107,11 +148,12 @@ def set_sysctls(module, loaded, changes):
                 module.fail_json(msg=f"sysctl {name} cannot be set to {wanted}: {error}")
 
 
-def switch_swap_off(module, changes):
+def switch_swap_off(module, before, changes):
     with open("/proc/swaps", encoding="utf-8") as handle:
         devices = [line.split()[0].replace("\\040", " ") for line in handle.read().splitlines()[1:]]
     for device in devices:
         changes.append(f"swap on {device} off")
+        before.note_swap(device)
         if not module.check_mode:
             code, _out, err = module.run_command(["swapoff", device])
             if code != 0:
@@ -131,13 +173,15 @@ def main():
         },
         supports_check_mode=True,
     )
-    changes = []
-    loaded = load_features(module, changes)
-    set_sysctls(module, loaded, changes)
+    changes, before = [], Before(module)
+    loaded = load_features(module, before, changes)
+    set_sysctls(module, before, loaded, changes)
     if not module.params["swap"]:
-        switch_swap_off(module, changes)
+        switch_swap_off(module, before, changes)
+    if changes and not before.known:
+        before.effects.append(effect("file", receipt_path("kernel"), "create"))
     diff = {"before": "", "after": "".join(change + "\n" for change in changes)}
-    module.exit_json(changed=bool(changes), changes=changes, diff=diff)
+    module.exit_json(changed=bool(changes), changes=changes, effects=before.effects, diff=diff)
 
 
 if __name__ == "__main__":

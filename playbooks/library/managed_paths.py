@@ -77,6 +77,11 @@ paths:
   type: list
   elements: str
   returned: always
+effects:
+  description: The same by kind (V(file), V(directory), V(link), V(links)), name and action.
+  type: list
+  elements: dict
+  returned: always
 """
 
 import hashlib
@@ -90,6 +95,12 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.nodestrap_receipt import (
     ORIGINALS,
     PART,
+    effect,
+    existed_first,
+    first_state,
+    is_ours,
+    is_theirs,
+    put_back,
     read_receipt,
     receipt_path,
     remove_stale_parts,
@@ -104,33 +115,52 @@ class Converger:
     def __init__(self, module):
         self.module = module
         self.name = module.params["receipt"]
+        self.new = not os.path.exists(receipt_path(self.name))
         self.before = read_receipt(self.name).get("paths", {})
         self.wanted = {}
         self.diffs = []
+        self.effects = []
 
     def declare(self, path, **entry):
         """Note a path; whether it was ours, and what was there before, comes from the old receipt."""
         known = self.before.get(path)
-        entry["created"] = known["created"] if known else not os.path.lexists(path)
+        entry["created"] = known["created"] if known else not existed_first(path)
         entry["original"] = known["original"] if known else None
+        for name in ("mode_before", "link_before"):
+            if known and name in known:
+                entry[name] = known[name]
         self.wanted[path] = entry
         return entry
+
+    def action(self, path, entry):
+        """What becomes of a path that is not as wanted: one that a package brought is still a new one."""
+        ours_to_make = entry["created"] and path not in self.before
+        return "create" if ours_to_make or not os.path.lexists(path) else "change"
 
     def declare_parents(self, path):
         """Directories made on the way are ours too: they go with the last path in them."""
         parent = os.path.dirname(path)
         while parent != "/" and parent not in self.wanted:
             known = self.before.get(parent, {"kind": ""})
-            if known["kind"] == "directory" or not os.path.lexists(parent):
+            if known["kind"] == "directory" or not existed_first(parent):
                 self.wanted[parent] = {
                     "kind": "directory",
                     "created": known.get("created", True),
                     "original": None,
                 }
+                if parent not in self.before or not os.path.lexists(parent):
+                    self.effects.append(effect("directory", parent, "create"))
             parent = os.path.dirname(parent)
 
-    def report(self, path, before, after):
+    def first_mode(self, path, actual):
+        """The mode before nodestrap came, as far as that is known; later, the one that is there."""
+        first = first_state().get("paths", {}).get(path, {}).get("mode")
+        return actual if path in self.before or first is None else int(first, 8)
+
+    def report(self, path, before, after, kind="file", action="change"):
         self.diffs.append({"before_header": path, "after_header": path, "before": before, "after": after})
+        if kind:
+            self.effects.append(effect(kind, path, action))
 
     def save_receipt(self, paths):
         if not self.module.check_mode:
@@ -140,27 +170,41 @@ class Converger:
 
     def keep_original(self, path, entry):
         """What somebody else put here is kept, to be put back when we leave."""
-        if path in self.before or self.module.check_mode or not os.path.isfile(path) or os.path.islink(path):
+        known = self.before.get(path)
+        touched = known and (known["created"] or is_theirs(known))
+        if touched or self.module.check_mode or not os.path.lexists(path):
             return
-        os.makedirs(ORIGINALS, mode=0o700, exist_ok=True)
-        entry["original"] = os.path.join(ORIGINALS, quote(path, safe=""))
-        shutil.copy2(path, entry["original"])
+        if os.path.islink(path):
+            entry["link_before"] = os.readlink(path)
+        elif os.path.isfile(path):
+            os.makedirs(ORIGINALS, mode=0o700, exist_ok=True)
+            entry["original"] = os.path.join(ORIGINALS, quote(path, safe=""))
+            shutil.copy2(path, entry["original"])
+            owner = os.stat(path)
+            os.chown(entry["original"], owner.st_uid, owner.st_gid)
         self.save_receipt({**self.before, path: entry})
 
     def directory(self, path, mode):
+        self.declare_parents(path)
         entry = self.declare(path, kind="directory")
+        action = self.action(path, entry)
         if os.path.isdir(path):
             actual = stat.S_IMODE(os.stat(path).st_mode)
+            first = self.first_mode(path, actual)
+            if first != int(mode, 8) and not entry["created"]:
+                entry.setdefault("mode_before", f"{first:04o}")
             if actual == int(mode, 8):
+                if action == "create" or first != actual:  # a package or its service was faster
+                    self.effects.append(effect("directory", path, action))
                 return
-            self.report(path, f"mode {actual:04o}\n", f"mode {int(mode, 8):04o}\n")
+            self.report(path, f"mode {actual:04o}\n", f"mode {int(mode, 8):04o}\n", "directory", action)
         elif os.path.lexists(path):
             self.module.fail_json(
                 msg=f"{path} is to be a directory, but something else is there: move it away"
             )
         else:
             entry["created"] = True
-            self.report(path, "", f"directory, mode {int(mode, 8):04o}\n")
+            self.report(path, "", f"directory, mode {int(mode, 8):04o}\n", "directory", action)
         if not self.module.check_mode:
             os.makedirs(path, exist_ok=True)
             os.chmod(path, int(mode, 8))
@@ -181,7 +225,7 @@ class Converger:
                 f"mode {int(mode, 8):04o}\n",
             )
         else:
-            self.report(path, text_of(path), content)
+            self.report(path, text_of(path), content, "file", self.action(path, entry))
         if self.module.check_mode:
             return
         self.keep_original(path, entry)
@@ -216,7 +260,7 @@ class Converger:
             reason = (err.strip() or out.strip()).replace(part, path)
             self.module.fail_json(msg=f"the new {path} was refused and not put in place: {reason}")
 
-    def link(self, path, target, yields=False):
+    def link(self, path, target, kind="link", yields=False):
         if yields and self.is_taken(path):
             return
         self.declare_parents(path)
@@ -226,7 +270,8 @@ class Converger:
             return
         if os.path.isdir(path) and actual is None:
             self.module.fail_json(msg=f"{path} is to be a link, but a directory is there: move it away")
-        self.report(path, f"link to {actual}\n" if actual else text_of(path), f"link to {target}\n")
+        before = f"link to {actual}\n" if actual else text_of(path)
+        self.report(path, before, f"link to {target}\n", kind, self.action(path, entry))
         if self.module.check_mode:
             return
         self.keep_original(path, entry)
@@ -243,12 +288,16 @@ class Converger:
         return os.path.lexists(path) or bool(self.module.get_bin_path(os.path.basename(path)))
 
     def link_all(self, source, path):
-        names = sorted(os.listdir(source)) if os.path.isdir(source) else []
-        for name in names:
+        there = os.path.isdir(source)
+        made = len(self.diffs)
+        for name in sorted(os.listdir(source)) if there else []:
             target, link = os.path.join(source, name), os.path.join(path, name)
             theirs = os.path.lexists(link) and not os.path.islink(link)
             if os.path.isfile(target) and not theirs:
-                self.link(link, target)
+                self.link(link, target, kind="")
+        # Before the package is there, nobody knows how many links it will be: they count as one.
+        if len(self.diffs) > made or (not there and self.module.check_mode):
+            self.effects.append(effect("links", path, "change", f"to each file of {source}"))
 
     def give_up(self):
         """Remove what an earlier run wrote and this one does not want; deepest first: directories empty."""
@@ -256,31 +305,9 @@ class Converger:
             entry = self.before[path]
             if not is_ours(path, entry):
                 continue
-            self.report(path, text_of(path), "")
-            if self.module.check_mode:
-                continue
-            if entry["kind"] == "directory":
-                remove_if_empty(path)
-            elif entry["original"]:
-                os.unlink(path)
-                shutil.move(entry["original"], path)
-            else:
-                os.unlink(path)
-
-
-def is_ours(path, entry):
-    """Whether the path is still what we made of it: what somebody edited since is not removed."""
-    if entry["kind"] == "directory":
-        return entry["created"] and os.path.isdir(path) and not os.listdir(path)
-    if entry["kind"] == "link":
-        return os.path.islink(path) and os.readlink(path) == entry["target"]
-    return sha256_of(path) == entry["sha256"]
-
-
-def remove_if_empty(path):
-    """Remove a directory that nothing is left in."""
-    if not os.listdir(path):
-        os.rmdir(path)
+            self.report(path, text_of(path), "", entry["kind"], "restore" if is_theirs(entry) else "remove")
+            if not self.module.check_mode:
+                put_back(path, entry)
 
 
 def text_of(path):
@@ -319,16 +346,15 @@ def main():
     for item in module.params["files"]:
         converger.file(item["path"], item["content"], item["mode"], item["validate"])
     for item in module.params["links"]:
-        converger.link(item["path"], item["target"], item["yields"])
+        converger.link(item["path"], item["target"], yields=item["yields"])
     for item in module.params["link_all"]:
         converger.link_all(item["source"], item["path"])
     converger.give_up()
-    receipt = receipt_path(module.params["receipt"])
-    if converger.wanted and not os.path.exists(receipt):
-        converger.report(receipt, "", "receipt\n")
+    if converger.wanted and converger.new:
+        converger.report(receipt_path(module.params["receipt"]), "", "receipt\n", "file", "create")
     converger.save_receipt(converger.wanted)
     paths = [diff["after_header"] for diff in converger.diffs]
-    module.exit_json(changed=bool(paths), paths=paths, diff=converger.diffs)
+    module.exit_json(changed=bool(paths), paths=paths, effects=converger.effects, diff=converger.diffs)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ short_description: The files of a release that is no longer wanted are gone
 description:
   - Removes the files in the receipts that M(install_artifact) left, and the receipts. Two versions of a shim
     on one PATH are worse than none.
-  - A file that somebody replaced since is left alone.
+  - A file that somebody replaced since is left alone, and what was there before comes back.
 options:
   receipts:
     description: Names of the receipts.
@@ -31,12 +31,25 @@ paths:
   type: list
   elements: str
   returned: always
+effects:
+  description: The same by kind, name and action.
+  type: list
+  elements: dict
+  returned: always
 """
 
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.nodestrap_receipt import read_receipt, receipt_path, sha256_of
+from ansible.module_utils.nodestrap_receipt import (
+    effect,
+    installed,
+    is_theirs,
+    read_receipt,
+    receipt_path,
+    remove_receipt,
+    take_away,
+)
 
 
 def main():
@@ -44,18 +57,20 @@ def main():
         argument_spec={"receipts": {"type": "list", "elements": "str", "required": True}},
         supports_check_mode=True,
     )
-    paths = []
+    paths, effects = [], []
     for name in module.params["receipts"]:
-        for path, entry in read_receipt(name).get("files", {}).items():
-            if sha256_of(path) == entry["sha256"]:
-                paths.append(path)
+        receipt = read_receipt(name)
+        for path, before in installed(receipt):
+            paths.append(path)
+            effects.append(effect("file", path, "restore" if is_theirs(before) else "remove"))
         if os.path.exists(receipt_path(name)):
             paths.append(receipt_path(name))
-    if not module.check_mode:
-        for path in paths:
-            os.unlink(path)
+            effects.append(effect("file", receipt_path(name), "remove"))
+        if not module.check_mode:
+            take_away(receipt)
+            remove_receipt(name)
     diff = {"before": "".join(path + "\n" for path in paths), "after": ""}
-    module.exit_json(changed=bool(paths), paths=paths, diff=diff)
+    module.exit_json(changed=bool(paths), paths=paths, effects=effects, diff=diff)
 
 
 if __name__ == "__main__":

@@ -43,13 +43,28 @@ changes:
   type: list
   elements: str
   returned: always
+effects:
+  description:
+    - The same by unit and action. A unit that its package has just enabled and started counts as enabled and
+      started by us, for so it is, and so check mode tells it.
+  type: list
+  elements: dict
+  returned: always
 """
 
 import os
 import time
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.nodestrap_receipt import (
+    effect,
+    first_state,
+    read_receipt,
+    receipt_path,
+    write_receipt,
+)
 
+ENABLED = ("enabled", "static", "alias")
 PROPERTIES = (
     "LoadState,ActiveState,SubState,Result,UnitFileState,NeedDaemonReload,ExecMainStartTimestampMonotonic"
 )
@@ -117,6 +132,30 @@ def outdated(unit, paths):
     return bool(changed) and min(changed) < running
 
 
+def effects_of(names, units, restart):
+    """What is done to each unit, seen from before this run: the first time, from before nodestrap came."""
+    managed, first = read_receipt("units").get("units", []), first_state().get("units", {})
+    found = []
+    for name in names:
+        before = units[name] if name in managed else first.get(name, units[name])
+        if before["UnitFileState"] not in ENABLED:
+            found.append(effect("unit", name, "enable"))
+        if before["ActiveState"] not in RUNNING:
+            found.append(effect("unit", name, "start"))
+        elif restart:
+            found.append(effect("unit", name, "restart"))
+    if not os.path.exists(receipt_path("units")):
+        found.append(effect("file", receipt_path("units"), "create"))
+    return found
+
+
+def note_managed(names):
+    """From now on a unit's state is what we made of it."""
+    managed = read_receipt("units").get("units", [])
+    if not set(names) <= set(managed):
+        write_receipt("units", {"version": 1, "units": sorted({*managed, *names})})
+
+
 def converge(module, units, verb, stopped, disabled):
     """Reload what systemd has read; enable; start or restart."""
     # NeedDaemonReload does not tell that a new unit file hides the one that was read: reload at any change
@@ -150,14 +189,21 @@ def main():
         module.fail_json(
             msg=f"masked, so somebody wants them off: {', '.join(masked)}. Unmask them or leave the host out."
         )
-    disabled = [name for name in names if units[name]["UnitFileState"] not in ("enabled", "static", "alias")]
+    disabled = [name for name in names if units[name]["UnitFileState"] not in ENABLED]
     stopped = [name for name in names if restart or units[name]["ActiveState"] not in RUNNING]
     verb = "restart" if restart else "start"
     changes = [f"{verb} {name}" for name in stopped] + [f"enable {name}" for name in disabled]
+    effects = effects_of(names, units, restart)
     if not module.check_mode:
         converge(module, units, verb, stopped, disabled)
+        note_managed(names)
     diff = {"before": "", "after": "".join(change + "\n" for change in changes)}
-    module.exit_json(changed=bool(changes), changes=changes, diff=diff)
+    module.exit_json(
+        changed=bool(changes) or any(each["kind"] == "unit" for each in effects),
+        changes=changes,
+        effects=effects,
+        diff=diff,
+    )
 
 
 if __name__ == "__main__":

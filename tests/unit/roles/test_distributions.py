@@ -7,8 +7,10 @@ content is read from what check mode says it would write.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
+import tarfile
 from collections.abc import Mapping
 from typing import Any
 
@@ -38,7 +40,7 @@ SUPPORTED = {
     ("AlmaLinux", "10", "RedHat"): ("3.12", "containerd.io", "/usr/libexec/cni"),
     FEDORA: ("", "containerd", "/usr/libexec/cni"),
 }
-ARTIFACT = {"path": "/nonexistent", "sha256": "0" * 64}
+ARTIFACT = {"path": "{{ archive_of_case }}", "sha256": "0" * 64}
 RELEASE = {**ARTIFACT, "version": "0.1.0", "python": "3.11", "release": "0.1.0-abc"}
 MIRRORS = {"docker.io": ["http://10.0.0.1:5000", "https://mirror.example"], "_default": ["http://10.0.0.1"]}
 
@@ -120,13 +122,24 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Play:
         name: {"facts_of_case": list(facts), "roles_of_case": roles, **variables}
         for name, (facts, roles, variables) in CASES.items()
     }
+    with tarfile.open(workdir / "release.tar.gz", "w:gz"):
+        pass
     inventory = workdir / "hosts.yml"
     inventory.write_text(yaml.safe_dump({"all": {"hosts": hosts}}))
     plugins = ("library", "module_utils", "action_plugins")
     environment = {f"ANSIBLE_{kind.upper()}": str(ROOT / "playbooks" / kind) for kind in plugins}
     # strategy free: a case that has failed, or has little to do, waits for no other
     environment |= {"ANSIBLE_FORKS": "4", "ANSIBLE_STRATEGY": "free"}
-    variables = {"ansible_python_interpreter": sys.executable}
+    # no case depends on the package lists of the machine that this runs on, nor fetches any
+    apt = workdir / "bin/apt-get"
+    apt.parent.mkdir()
+    apt.write_text("#!/bin/sh\nexit 100\n")
+    apt.chmod(0o755)
+    environment["PATH"] = f"{apt.parent}:{os.environ['PATH']}"
+    variables = {
+        "ansible_python_interpreter": sys.executable,
+        "archive_of_case": str(workdir / "release.tar.gz"),
+    }
     return play(workdir / "book.yml", inventory, workdir, variables, check=True, environment=environment)
 
 
