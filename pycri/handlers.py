@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import logging
-import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,11 +9,10 @@ from pycri import errors
 from pycri._generated.containerd_runc_options_pb2 import Options
 from pycri.config import Config, Runtime
 from pycri.containerd.anys import pack
+from pycri.runtime_features import Features, InstalledRuntime
 
 if TYPE_CHECKING:
     from google.protobuf.any_pb2 import Any
-
-log = logging.getLogger(__name__)
 
 RUNC_SHIM = "io.containerd.runc.v2"
 
@@ -28,8 +24,12 @@ class Handler:
     name: str
     type: str
     options: Any | None  # packed runc Options; None for other shims
-    recursive_read_only: bool = False
-    idmapped_mounts: bool = False
+    runtime: InstalledRuntime | None = None  # what the runc shim executes
+
+    @property
+    def features(self) -> Features:
+        """As the installed runtime has them now; other shims have no way to say."""
+        return self.runtime.features() if self.runtime is not None else Features()
 
     @property
     def overlaps(self) -> bool:
@@ -51,6 +51,9 @@ class Handlers:
             name: _handler(name, runtime, cgroup_driver) for name, runtime in config.runtimes.items()
         }
 
+        for handler in self:
+            handler.features  # noqa: B018  # asked now, not within the first request
+
     def __iter__(self):  # type: ignore[no-untyped-def]
         return iter(self._handlers.values())
 
@@ -70,23 +73,4 @@ def _handler(name: str, runtime: Runtime, cgroup_driver: str) -> Handler:
     if runtime.type != RUNC_SHIM:
         return Handler(name, runtime.type, None)
     options = pack(Options(binary_name=runtime.binary, systemd_cgroup=cgroup_driver == "systemd"))
-    mount_options = _mount_options(runtime.binary or "runc")
-    return Handler(
-        name,
-        runtime.type,
-        options,
-        recursive_read_only="rro" in mount_options,
-        idmapped_mounts="idmap" in mount_options,
-    )
-
-
-def _mount_options(binary: str) -> frozenset[str]:
-    """What ``runc features`` says of mounts; nothing for a runtime too old to say."""
-    try:
-        output = subprocess.run(
-            [binary, "features"], capture_output=True, timeout=10, check=True, stdin=subprocess.DEVNULL
-        ).stdout
-        return frozenset(json.loads(output)["mountOptions"])
-    except (OSError, subprocess.SubprocessError, ValueError, KeyError, TypeError) as error:
-        log.warning("%s does not tell its features, none is assumed: %s", binary, error)
-        return frozenset()
+    return Handler(name, runtime.type, options, InstalledRuntime(runtime.binary or "runc"))

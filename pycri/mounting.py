@@ -1,11 +1,14 @@
-"""Mounts what containerd's snapshotter describes, read-only, also when it has a great many layers."""
+"""Mounts what containerd's snapshotter describes, also when it has a great many layers."""
 
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TypeVar
 
 from pycri import syscalls
@@ -15,6 +18,9 @@ T = TypeVar("T")
 
 _FLAGS = {"ro": syscalls.MS_RDONLY, "nosuid": syscalls.MS_NOSUID, "nodev": syscalls.MS_NODEV}
 _NOT_DATA = ("rw", "bind", "rbind")
+_UPPER = ("upperdir=", "workdir=")
+# "uidmap" and "gidmap" are for whoever shows the files to a container: here they are read as they are.
+_HANDLED = ("lowerdir=", "uidmap=", "gidmap=")
 
 
 async def in_own_thread(work: Callable[[], T]) -> T:
@@ -67,6 +73,40 @@ def mount_read_only(mounts: Sequence[Mount], target: str) -> None:
         _mount(mount, target)
 
 
+def mount_writable(mounts: Sequence[Mount], target: str) -> None:
+    """Mount them at ``target``, to be written to; the calling thread as for ``mount_read_only``."""
+    for mount in mounts:
+        if mount.type == "bind":
+            syscalls.mount(mount.source, target, "", syscalls.MS_BIND)
+        else:
+            _mount(mount, target, writable=True)
+
+
+def unmount(target: str) -> None:
+    """Unmount; nothing mounted there, or nothing there at all, is fine. Raises OSError."""
+    try:
+        syscalls.umount(target)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOENT):
+            raise
+
+
+@contextmanager
+def private_mount(target: str) -> Iterator[None]:
+    """Make the directory ``target``, and mount namespace and working directory the calling thread's own.
+
+    What is mounted there inside the block is seen by nobody else. The thread must end after it.
+    """
+    Path(target).mkdir(mode=0o700, parents=True, exist_ok=True)
+    syscalls.unshare(syscalls.CLONE_NEWNS)
+    syscalls.mount("none", "/", "", syscalls.MS_REC | syscalls.MS_PRIVATE)
+    try:
+        yield
+    finally:
+        os.chdir("/")
+        unmount(target)
+
+
 def _lower(mount: Mount) -> list[str]:
     for option in mount.options:
         if option.startswith("lowerdir="):
@@ -74,12 +114,14 @@ def _lower(mount: Mount) -> list[str]:
     return []
 
 
-def _mount(mount: Mount, target: str) -> None:
-    flags, data = syscalls.MS_RDONLY, []
+def _mount(mount: Mount, target: str, *, writable: bool = False) -> None:
+    flags, data = 0 if writable else syscalls.MS_RDONLY, []
     for option in mount.options:
         if option in _FLAGS:
             flags |= _FLAGS[option]
-        elif not option.startswith(("upperdir=", "workdir=", "lowerdir=")) and option not in _NOT_DATA:
+        elif option.startswith(_UPPER):
+            data += [option] if writable else []
+        elif not option.startswith(_HANDLED) and option not in _NOT_DATA:
             data.append(option)
     lower = _lower(mount)
     if lower:

@@ -37,9 +37,10 @@ from pycri.handlers import Handlers
 from pycri.io.client import DataPlaneClient
 from pycri.monitor import Exit, Tasks
 from pycri.processes import Processes
+from pycri.rootfs import SNAPSHOT_LABELS
 from pycri.sandbox import files
 from pycri.sandbox.exit import SandboxExit
-from pycri.sandbox.pause import SNAPSHOT_LABELS, Pause
+from pycri.sandbox.pause import Pause
 from pycri.store import ContainerRecord, SandboxRecord, Store, records
 
 log = logging.getLogger(__name__)

@@ -6,14 +6,17 @@ Every function raises OSError with the call's own errno; the interpreter lock is
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 
-CLONE_FS, CLONE_NEWNS, CLONE_NEWNET = 0x00000200, 0x00020000, 0x40000000
+CLONE_FS, CLONE_NEWNS = 0x00000200, 0x00020000
+CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT, MS_BIND, MS_REC = 1, 2, 4, 8, 32, 4096, 16384
 MS_PRIVATE, MS_SHARED = 1 << 18, 1 << 20
 MNT_DETACH, UMOUNT_NOFOLLOW = 2, 8
 
-_SYS_OPENAT2 = 437  # the same number on every architecture
+# the same numbers on every architecture
+_SYS_OPENAT2, _SYS_MOUNT_SETATTR = 437, 442
 _RESOLVE_IN_ROOT, _RESOLVE_NO_MAGICLINKS = 0x10, 0x02
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -21,6 +24,11 @@ _libc = ctypes.CDLL(None, use_errno=True)
 def unshare(flags: int) -> None:
     """unshare(2), for the calling thread."""
     _check(_libc.unshare(ctypes.c_int(flags)), "unshare")
+
+
+def setns(namespace: int, kind: int) -> None:
+    """setns(2), for the calling thread; ``namespace`` is an open descriptor, ``kind`` its CLONE_NEW*."""
+    _check(_libc.setns(ctypes.c_int(namespace), ctypes.c_int(kind)), "setns")
 
 
 def mount(source: str, target: str, kind: str = "", flags: int = 0, data: str = "") -> None:
@@ -58,6 +66,19 @@ def open_in_root(root: int, path: str, flags: int = os.O_RDONLY) -> int:
         ctypes.c_size_t(ctypes.sizeof(how)),
     )
     return _check(int(result), path)
+
+
+def has_mount_setattr() -> bool:
+    """Whether the kernel knows mount_setattr(2), as recursive read-only and id-mapped mounts need (5.12)."""
+    result = _libc.syscall(
+        ctypes.c_long(_SYS_MOUNT_SETATTR),
+        ctypes.c_int(-1),
+        b"",
+        ctypes.c_uint(0),
+        None,
+        ctypes.c_size_t(0),
+    )
+    return result == 0 or ctypes.get_errno() != errno.ENOSYS
 
 
 def _check(result: int, what: str) -> int:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import fcntl
 import hashlib
 import os
 import secrets
 import socket
 import struct
-import threading
 from pathlib import Path
 
-from pycri import syscalls
+from pycri import mounting, syscalls
 
 _SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 0x1
 
@@ -37,41 +35,34 @@ def _prefix(owner: str) -> str:
 
 async def create(path: str) -> None:
     """Make a namespace mounted at ``path``, with ``lo`` up. Raises OSError; nothing is left then."""
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[None] = loop.create_future()
-
-    def finish(error: OSError | None) -> None:
-        if error is not None:
-            future.set_exception(error)
-        else:
-            future.set_result(None)
-
-    def work() -> None:
-        error: OSError | None = None
-        try:
-            _create(path)
-        except OSError as failed:
-            error = failed
-        loop.call_soon_threadsafe(finish, error)
-
     # A thread of its own, never a pool's: it stays in the new namespace until it ends.
-    threading.Thread(target=work, name="netns", daemon=True).start()
+    making = asyncio.ensure_future(mounting.in_own_thread(lambda: _create(path)))
     try:
-        await asyncio.shield(future)
+        await asyncio.shield(making)
     except asyncio.CancelledError:
-        await asyncio.wait([future])
-        if future.exception() is None:
+        await asyncio.wait([making])
+        if making.exception() is None:
             remove(path)
         raise
 
 
+async def raise_loopback(path: str) -> None:
+    """Set ``lo`` up in the namespace mounted at ``path``. Raises OSError."""
+
+    def work() -> None:
+        namespace = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            syscalls.setns(namespace, syscalls.CLONE_NEWNET)
+        finally:
+            os.close(namespace)
+        _loopback_up()
+
+    await mounting.in_own_thread(work)
+
+
 def remove(path: str) -> None:
     """Unmount and delete; a path that is gone is fine. The namespace lives while a process is in it."""
-    try:
-        syscalls.umount(path)
-    except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOENT):
-            raise
+    mounting.unmount(path)
     Path(path).unlink(missing_ok=True)
 
 

@@ -18,17 +18,19 @@ from pycri.attempts import Attempts, ignore_missing, together
 from pycri.config import Config
 from pycri.container.events import ContainerEvents
 from pycri.container.image_volumes import ImageResolver, ImageVolumes
-from pycri.container.rootfs import UserFilesCache
+from pycri.container.spec import id_mappings
 from pycri.container.spec.build import Pod, container_spec
 from pycri.container.spec.process import user_of
 from pycri.container.spec.users import UserFiles
 from pycri.container.stop_signal import number_of
+from pycri.container.user_files import UserFilesCache
 from pycri.containerd import Containerd
 from pycri.containerd.anys import SPEC_TYPE_URL, pack_json
 from pycri.handlers import Handlers
 from pycri.image import Image
+from pycri.rootfs import RootFilesystems
 from pycri.sandbox import files
-from pycri.sandbox.pause import SNAPSHOT_LABELS, extension
+from pycri.sandbox.pause import extension
 from pycri.store import ContainerRecord, SandboxRecord, Store, records
 
 log = logging.getLogger(__name__)
@@ -50,7 +52,9 @@ class CreateContainer:
         events: ContainerEvents,
         attempts: Attempts,
         image_volumes: ImageVolumes,
+        rootfs: RootFilesystems,
     ) -> None:
+        self._rootfs = rootfs
         self._image_volumes = image_volumes
         self._config = config
         self._cgroup_driver = cgroup_driver
@@ -112,16 +116,15 @@ class CreateContainer:
     async def _build(
         self, record: ContainerRecord, sandbox: SandboxRecord, image: Image, undo: AsyncExitStack
     ) -> ContainerRecord:
-        undo.push_async_callback(self._remove_snapshot, record.id)
+        mappings = id_mappings.of_pod(sandbox.config.linux.security_context.namespace_options)
+        undo.push_async_callback(self._rootfs.remove, record.id)
         undo.push_async_callback(self._remove_record, record.id)
-        snapshot = asyncio.ensure_future(
-            self._containerd.snapshots.prepare(self._snapshotter, record.id, image.chain_id, SNAPSHOT_LABELS)
-        )
+        snapshot = asyncio.ensure_future(self._rootfs.prepare(record.id, image.chain_id, mappings))
         try:
             spec_config = record.config
             if any(mount.HasField("image") for mount in record.config.mounts):
                 undo.push_async_callback(self._image_volumes.unmount, record.id)
-                paths, volumes = await self._image_volumes.mount(record.id, record.config)
+                paths, volumes = await self._image_volumes.mount(record.id, record.config, mappings)
                 spec_config = _with_paths(record.config, paths)
                 record = dataclasses.replace(record, image_volumes=volumes)
             user_files = self._user_files.known(image.chain_id)
@@ -162,7 +165,7 @@ class CreateContainer:
             pod,
             record.cgroup,
             target_pid=self._target_pid(record.config),
-            recursive_read_only=handler.recursive_read_only,
+            features=handler.features,
         )
         record = dataclasses.replace(
             record,
@@ -194,9 +197,6 @@ class CreateContainer:
             return 0
         target = self._store.containers.get(options.target_id)
         return target.pid if target.state == records.RUNNING else 0
-
-    async def _remove_snapshot(self, container_id: str) -> None:
-        await ignore_missing(self._containerd.snapshots.remove(self._snapshotter, container_id))
 
     async def _remove_record(self, container_id: str) -> None:
         await ignore_missing(self._containerd.containers.delete(container_id))

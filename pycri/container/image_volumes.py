@@ -6,7 +6,6 @@ there into the container. The sub-path meets an image author's symlinks: none ma
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 from pathlib import Path
@@ -14,11 +13,10 @@ from typing import Protocol
 
 from pycri import errors, mounting, syscalls
 from pycri._generated import cri_pb2 as cri
-from pycri.attempts import ignore_missing
 from pycri.config import Config
-from pycri.containerd import Containerd
+from pycri.container.spec.id_mappings import IdMappings
 from pycri.image import Image
-from pycri.sandbox.pause import SNAPSHOT_LABELS
+from pycri.rootfs import RootFilesystems
 
 _FAILED = "ImageVolumeMountFailed"  # the kubelet reads this prefix
 
@@ -32,16 +30,15 @@ class ImageResolver(Protocol):
 class ImageVolumes:
     """Mounts and unmounts the image volumes of containers."""
 
-    def __init__(self, config: Config, containerd: Containerd, images: ImageResolver) -> None:
+    def __init__(self, config: Config, rootfs: RootFilesystems, images: ImageResolver) -> None:
         self._directory = Path(config.run, "image-volumes")
-        self._snapshotter = config.containerd.snapshotter
-        self._containerd = containerd
+        self._rootfs = rootfs
         self._images = images
 
     async def mount(
-        self, container_id: str, config: cri.ContainerConfig
+        self, container_id: str, config: cri.ContainerConfig, mappings: IdMappings | None
     ) -> tuple[dict[int, str], tuple[str, ...]]:
-        """Mount every image volume of ``config``.
+        """Mount every image volume of ``config``, owned as the pod's user namespace says.
 
         Host paths by the mount's index, and for each mount of the config the image's id (empty: none).
         Raises InvalidArgument, NotFound, FailedPrecondition; what was mounted is ``unmount``'s to undo.
@@ -54,7 +51,7 @@ class ImageVolumes:
                 continue
             image = await self._resolve(wanted)
             ids.append(image.id)
-            root = await self._mount(container_id, index, image)
+            root = await self._mount(container_id, index, image, mappings)
             paths[index] = _sub_path(root, wanted)
         return paths, tuple(ids) if paths else ()
 
@@ -62,17 +59,9 @@ class ImageVolumes:
         """Undo ``mount``; nothing there is fine."""
         directory = self._directory / container_id
         for path in sorted(directory.iterdir()) if directory.is_dir() else ():
-            try:
-                syscalls.umount(str(path))
-            except OSError as error:
-                if error.errno not in (errno.EINVAL, errno.ENOENT):
-                    raise
+            mounting.unmount(str(path))
             path.rmdir()
-            await ignore_missing(
-                self._containerd.snapshots.remove(
-                    self._snapshotter, snapshot_key(container_id, int(path.name))
-                )
-            )
+            await self._rootfs.remove(snapshot_key(container_id, int(path.name)))
         shutil.rmtree(directory, ignore_errors=True)
 
     def leftovers(self, known: set[str]) -> list[str]:
@@ -92,12 +81,10 @@ class ImageVolumes:
         except errors.NotFound as error:
             raise errors.NotFound(f"{_FAILED}: {where}: {error}") from error
 
-    async def _mount(self, container_id: str, index: int, image: Image) -> str:
+    async def _mount(self, container_id: str, index: int, image: Image, mappings: IdMappings | None) -> str:
         target = self._directory / container_id / str(index)
         target.mkdir(mode=0o700, parents=True)
-        mounts = await self._containerd.snapshots.view(
-            self._snapshotter, snapshot_key(container_id, index), image.chain_id, SNAPSHOT_LABELS
-        )
+        mounts = await self._rootfs.view(snapshot_key(container_id, index), image.chain_id, mappings)
 
         def work() -> None:
             syscalls.unshare(syscalls.CLONE_FS)  # a working directory of this thread's own

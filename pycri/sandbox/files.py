@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import errno
+import os
 import re
 import shutil
 import socket
 from pathlib import Path
 
-from pycri import errors, syscalls
+from pycri import errors, mounting, syscalls
 from pycri._generated import cri_pb2 as cri
 from pycri.config import Config
+from pycri.container.spec.id_mappings import IdMappings
 from pycri.container.spec.mounts import SandboxFiles
+from pycri.sandbox import user_namespace
 
 _MAX_HOSTNAME = 64  # the kernel's, of sethostname(2)
 _SHM_BYTES = 64 << 20
@@ -45,8 +47,10 @@ def validate(pod: cri.PodSandboxConfig) -> None:
             raise errors.InvalidArgument(f"{word!r} cannot be a word of resolv.conf")
 
 
-def create(config: Config, sandbox_id: str, pod: cri.PodSandboxConfig) -> None:
-    """Write the files and mount shm. Raises OSError."""
+def create(
+    config: Config, sandbox_id: str, pod: cri.PodSandboxConfig, mappings: IdMappings | None = None
+) -> None:
+    """Write the files and mount shm; the root of the pod's user namespace owns them. Raises OSError."""
     files = paths(config, sandbox_id, pod)
     directory = Path(files.hosts).parent
     directory.mkdir(mode=0o700, parents=True)
@@ -55,26 +59,28 @@ def create(config: Config, sandbox_id: str, pod: cri.PodSandboxConfig) -> None:
     Path(files.hostname).write_text(hostname(pod) + "\n")
     Path(files.hosts).write_text(_read("/etc/hosts") or _DEFAULT_HOSTS)
     Path(files.resolv_conf).write_text(_resolv_conf(pod.dns_config) or _read("/etc/resolv.conf"))
+    uid, gid = (0, 0) if mappings is None else mappings.root
+    if mappings is not None:
+        for path in (files.hostname, files.hosts, files.resolv_conf):
+            os.chown(path, uid, gid)
     if files.shm == _shm(config, sandbox_id):
         Path(files.shm).mkdir(mode=0o700, parents=True)
         flags = syscalls.MS_NOSUID | syscalls.MS_NODEV | syscalls.MS_NOEXEC
-        syscalls.mount("shm", files.shm, "tmpfs", flags, f"mode=1777,size={_SHM_BYTES}")
+        data = f"mode=1777,size={_SHM_BYTES},uid={uid},gid={gid}"
+        syscalls.mount("shm", files.shm, "tmpfs", flags, data)
 
 
-def remove_shm(config: Config, sandbox_id: str) -> None:
-    """Unmount and remove the pod's shm; nothing there is fine."""
+def remove_mounts(config: Config, sandbox_id: str) -> None:
+    """Unmount and remove the pod's shm, and its user namespace if it has one; nothing there is fine."""
     shm = Path(_shm(config, sandbox_id))
-    try:
-        syscalls.umount(str(shm))
-    except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOENT):
-            raise
+    for mounted in (str(shm), user_namespace.path(config.run, sandbox_id)):
+        mounting.unmount(mounted)
     shutil.rmtree(shm.parent, ignore_errors=True)
 
 
 def remove(config: Config, sandbox_id: str) -> None:
     """Remove everything that ``create`` made."""
-    remove_shm(config, sandbox_id)
+    remove_mounts(config, sandbox_id)
     shutil.rmtree(f"{config.root}/sandboxes/{sandbox_id}", ignore_errors=True)
 
 

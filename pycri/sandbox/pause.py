@@ -16,20 +16,20 @@ from pycri._generated.containerd_containers_pb2 import Container
 from pycri._generated.containerd_types_pb2 import Mount, Sandbox
 from pycri.attempts import Attempts, ignore_missing, together
 from pycri.config import Config
+from pycri.container.spec import id_mappings
 from pycri.containerd import Containerd
 from pycri.containerd.anys import SPEC_TYPE_URL, pack_json
 from pycri.handlers import Handler
 from pycri.image import Image
 from pycri.processes import Processes
-from pycri.sandbox import files
+from pycri.rootfs import RootFilesystems
+from pycri.sandbox import files, user_namespace
 from pycri.sandbox.spec import sandbox_spec
 from pycri.store import ContainerRecord, SandboxRecord
 from pycri.store.records import dump
 
 log = logging.getLogger(__name__)
 
-# A snapshot that no record refers to yet is garbage to containerd, unless it is a root of its own.
-SNAPSHOT_LABELS = {"containerd.io/gc.root": "pycri"}
 _KILL_TIMEOUT = 30.0
 
 
@@ -49,7 +49,9 @@ class Pause:
         images: SandboxImage,
         attempts: Attempts,
         processes: Processes,
+        rootfs: RootFilesystems,
     ) -> None:
+        self._rootfs = rootfs
         self._attempts = attempts
         self._processes = processes
         self._config = config
@@ -64,12 +66,13 @@ class Pause:
         """What needs no namespace to exist: files, snapshot, containerd's record. Image id and mounts."""
         image = await self._images.ensure_sandbox_image()
         container = self._container(record, handler, image)
+        mappings = id_mappings.of_pod(record.config.linux.security_context.namespace_options)
         undo.callback(files.remove, self._config, record.id)
-        files.create(self._config, record.id, record.config)
+        files.create(self._config, record.id, record.config, mappings)
         undo.push_async_callback(self.remove_snapshot, record.id)
         undo.push_async_callback(self.remove_record, record.id)
         mounts, *_ = await together(
-            self._containerd.snapshots.prepare(self._snapshotter, record.id, image.chain_id, SNAPSHOT_LABELS),
+            self._rootfs.prepare(record.id, image.chain_id, mappings),
             self._containerd.containers.create(container),
             self._tell_sandbox_store(record.id, handler),
         )
@@ -86,7 +89,8 @@ class Pause:
         return pid
 
     def _container(self, record: SandboxRecord, handler: Handler, image: Image) -> Container:
-        spec = sandbox_spec(record, image.config.get("config") or {}, files.hostname(record.config))
+        userns = user_namespace.path(self._config.run, record.id)
+        spec = sandbox_spec(record, image.config.get("config") or {}, files.hostname(record.config), userns)
         return Container(
             id=record.id,
             labels=labels.of_record(labels.SANDBOX, record.config.labels),
@@ -178,7 +182,7 @@ class Pause:
                 self._has_sandbox_store = False
 
     async def remove_snapshot(self, sandbox_id: str) -> None:
-        await ignore_missing(self._containerd.snapshots.remove(self._snapshotter, sandbox_id))
+        await self._rootfs.remove(sandbox_id)
 
     async def _tell_sandbox_store(self, sandbox_id: str, handler: Handler) -> None:
         """containerd 2 starts a container in its pod's shim only if this store knows the pod."""

@@ -14,8 +14,10 @@ from pycri._generated import cri_pb2 as cri
 from pycri.attempts import Attempts, together
 from pycri.cni import Conflist, Network, netns
 from pycri.config import Config
+from pycri.container.spec import id_mappings
+from pycri.container.spec.id_mappings import IdMappings
 from pycri.handlers import Handler, Handlers
-from pycri.sandbox import files
+from pycri.sandbox import files, user_namespace
 from pycri.sandbox.events import SandboxEvents
 from pycri.sandbox.pause import Pause
 from pycri.sandbox.spec import needs_interface, sysctls
@@ -63,6 +65,7 @@ class RunPodSandbox:
             raise errors.InvalidArgument("a sandbox needs metadata with name, namespace and uid")
         files.validate(config)
         sysctls(config)
+        id_mappings.of_pod(config.linux.security_context.namespace_options)
         sandbox_id = secrets.token_hex(32)
         own_network = config.linux.security_context.namespace_options.network != cri.NODE
         return SandboxRecord(
@@ -79,13 +82,14 @@ class RunPodSandbox:
         if before is not None and before.ready and before.config == record.config:
             return before.id  # the answer to an earlier try was not received
         handler = self._handlers.get(record.handler)
+        mappings = _mappings(record, handler)
         conflist = self._network.current() if record.netns else None
         if conflist is not None:
             record = dataclasses.replace(record, network=conflist.dump())
         self._store.reserve(record)
         undo = AsyncExitStack()
         try:
-            record = await self._start(record, handler, conflist, undo)
+            record = await self._start(record, handler, conflist, mappings, undo)
         except BaseException as error:
             await asyncio.shield(self._undo(record, undo, error))
             raise
@@ -96,12 +100,17 @@ class RunPodSandbox:
         return record.id
 
     async def _start(
-        self, record: SandboxRecord, handler: Handler, conflist: Conflist | None, undo: AsyncExitStack
+        self,
+        record: SandboxRecord,
+        handler: Handler,
+        conflist: Conflist | None,
+        mappings: IdMappings | None,
+        undo: AsyncExitStack,
     ) -> SandboxRecord:
         (image_id, mounts), *_ = await together(
             self._pause.prepare(record, handler, undo),
             self._store.put(record),
-            self._make_namespace(record, undo),
+            self._make_namespaces(record, mappings, undo),
         )
         # From here on the record is on disk: a crash cannot lose the address that is asked for now.
         ips: tuple[str, ...] = ()
@@ -121,10 +130,16 @@ class RunPodSandbox:
         await together(self._pause.start(record), self._store.put(ready))
         return ready
 
-    async def _make_namespace(self, record: SandboxRecord, undo: AsyncExitStack) -> None:
+    async def _make_namespaces(
+        self, record: SandboxRecord, mappings: IdMappings | None, undo: AsyncExitStack
+    ) -> None:
         if record.netns:
             undo.callback(netns.remove, record.netns)
-            await netns.create(record.netns)
+            if mappings is None:
+                await netns.create(record.netns)
+            else:
+                user = user_namespace.path(self._config.run, record.id)
+                await user_namespace.create(user, record.netns, mappings)
 
     async def _attach(
         self, record: SandboxRecord, conflist: Conflist, undo: AsyncExitStack
@@ -146,3 +161,14 @@ class RunPodSandbox:
             await self._store.put(dataclasses.replace(record, created=True, ready=False))
         else:
             await self._store.drop(record)
+
+
+def _mappings(record: SandboxRecord, handler: Handler) -> IdMappings | None:
+    """Of the pod's user namespace, if it has one. Raises InvalidArgument: the handler cannot make one."""
+    mappings = id_mappings.of_pod(record.config.linux.security_context.namespace_options)
+    if mappings is not None and not handler.features.user_namespaces:
+        raise errors.InvalidArgument(
+            f'runtime handler "{handler.name}" cannot run pods in user namespaces (its runtime does not list '
+            "them among its features): set hostUsers: true, or choose another RuntimeClass"
+        )
+    return mappings

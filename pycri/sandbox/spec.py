@@ -7,7 +7,7 @@ from typing import Any
 
 from pycri import errors
 from pycri._generated import cri_pb2 as cri
-from pycri.container.spec import capabilities, namespaces, resources, seccomp
+from pycri.container.spec import capabilities, id_mappings, namespaces, resources, seccomp
 from pycri.container.spec.build import MASKED_PATHS, OCI_VERSION, READONLY_PATHS
 from pycri.container.spec.mounts import kernel_mounts
 from pycri.store import SandboxRecord
@@ -20,19 +20,25 @@ _SYSCTL_NAME = re.compile(r"[a-zA-Z0-9_-]+([./][a-zA-Z0-9_*-]+)+")
 _IPC_SYSCTLS = ("kernel.shm", "kernel.msg", "kernel.sem", "fs.mqueue.")
 
 
-def sandbox_spec(record: SandboxRecord, image: dict[str, Any], hostname: str) -> dict[str, Any]:
-    """``image`` is the ``config`` object of the OCI image configuration. Raises InvalidArgument."""
+def sandbox_spec(
+    record: SandboxRecord, image: dict[str, Any], hostname: str, userns: str = ""
+) -> dict[str, Any]:
+    """``image`` is the ``config`` object of the OCI image configuration, ``userns`` where the pod's user
+    namespace is mounted if it has one. Raises InvalidArgument."""
     config = record.config
     context = config.linux.security_context
     options = context.namespace_options
     given = capabilities.of_container(cri.Capability(), privileged=False)
+    mappings = id_mappings.of_pod(options)
     linux: dict[str, Any] = {
-        "namespaces": namespaces.of_sandbox(options, record.netns),
+        "namespaces": namespaces.of_sandbox(options, record.netns, userns if mappings is not None else ""),
         "cgroupsPath": record.cgroup,
         "resources": {"devices": [{"allow": False, "access": "rwm"}], "cpu": {"shares": _SHARES}},
         "maskedPaths": [*MASKED_PATHS],
         "readonlyPaths": [*READONLY_PATHS],
     }
+    if mappings is not None:
+        linux |= mappings.oci()
     wanted = sysctls(config)
     if wanted:
         linux["sysctl"] = wanted

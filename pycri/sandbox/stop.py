@@ -63,7 +63,7 @@ class StopPodSandbox:
         # Not before nothing uses the address any more: DEL gives it to the next pod.
         await together(
             self._release_network(record),
-            asyncio.to_thread(files.remove_shm, self._config, sandbox_id),
+            asyncio.to_thread(files.remove_mounts, self._config, sandbox_id),
         )
         if record.netns:
             netns.remove(record.netns)

@@ -41,6 +41,7 @@ from pycri.monitor import Exit, Monitor
 from pycri.processes import Processes
 from pycri.publisher import Publisher
 from pycri.recover import Recovery, TaskSync
+from pycri.rootfs import RootFilesystems
 from pycri.sandbox.events import SandboxEvents
 from pycri.sandbox.exit import SandboxExit
 from pycri.sandbox.list import ListPodSandbox
@@ -153,8 +154,9 @@ async def _wire(
     stack.callback(processes.close)
     sandbox_events = SandboxEvents(store, publisher)
     container_events = ContainerEvents(store, sandbox_events)
-    pause = Pause(config, containerd, images, attempts, processes)
-    image_volumes = ImageVolumes(config, containerd, images)
+    rootfs = RootFilesystems(config, containerd)
+    pause = Pause(config, containerd, images, attempts, processes, rootfs)
+    image_volumes = ImageVolumes(config, rootfs, images)
     container_exit = ContainerExit(store, containerd, io, container_events, locks, processes)
     sandbox_exit = SandboxExit(store, pause, container_exit, sandbox_events)
 
@@ -197,7 +199,16 @@ async def _wire(
         list_pod_sandbox=ListPodSandbox(store),
         port_forward=PortForward(store, io),
         create_container=CreateContainer(
-            config, driver, store, containerd, images, handlers, container_events, attempts, image_volumes
+            config,
+            driver,
+            store,
+            containerd,
+            images,
+            handlers,
+            container_events,
+            attempts,
+            image_volumes,
+            rootfs,
         ),
         start_container=StartContainer(
             config, store, containerd, io, container_events, attempts, locks, processes, handlers

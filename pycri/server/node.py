@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import json
 import logging
@@ -52,7 +53,7 @@ class Status:
                     _condition("NetworkReady", "NetworkPluginNotReady", network_problem),
                 ]
             ),
-            runtime_handlers=self._runtime_handlers(),
+            runtime_handlers=await asyncio.to_thread(self._runtime_handlers),
             features=cri.RuntimeFeatures(supplemental_groups_policy=True),
         )
         if request.verbose:
@@ -64,7 +65,12 @@ class Status:
     def _runtime_handlers(self) -> list[cri.RuntimeHandler]:
         found = []
         for handler in self._handlers:
-            features = cri.RuntimeHandlerFeatures(recursive_read_only_mounts=handler.recursive_read_only)
+            able = handler.features
+            features = cri.RuntimeHandlerFeatures(
+                recursive_read_only_mounts=able.recursive_read_only,
+                # the kubelet mounts a pod's volumes with the pod's ids: one is of no use without the other
+                user_namespaces=able.user_namespaces and able.idmapped_mounts,
+            )
             found.append(cri.RuntimeHandler(name=handler.name, features=features))
             if handler.name == self._handlers.default:
                 found.append(cri.RuntimeHandler(name="", features=features))  # the default has no name (CRI)

@@ -33,11 +33,20 @@ class ContainerdHost:
 
     ``cri`` turns its built-in CRI plugin on (for comparisons; then ``host.address`` serves the CRI as well,
     and ``sandbox_image`` is what it runs pods with). ``plugins`` are the CNI plugins of the conflist;
-    ``portmap`` is left out by default because it writes to the host's NAT table. At the end every pod, task
-    and process is removed, and AssertionError raised if anything is left.
+    ``portmap`` is left out by default because it writes to the host's NAT table. ``hide_unified`` runs it
+    in a mount namespace without a hybrid host's cgroup v2 mount, which crun refuses (see ``beside``). At the
+    end every pod, task and process is removed, and AssertionError raised if anything is left.
     """
 
-    def __init__(self, *, cri: bool = False, sandbox_image: str = "", portmap: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        cri: bool = False,
+        sandbox_image: str = "",
+        portmap: bool = False,
+        hide_unified: bool = False,
+    ) -> None:
+        self.hide_unified = hide_unified
         self.binary = find_containerd()
         self.cri = cri
         self.sandbox_image = sandbox_image
@@ -94,6 +103,7 @@ class ContainerdHost:
     def __enter__(self) -> ContainerdHost:
         leftovers.need_root()
         self.root = Path(tempfile.mkdtemp(prefix="nst-containerd-"))
+        self.root.chmod(0o711)  # the root of a pod's user namespace goes through it to its root file system
         try:
             for made in (self.cni_conf_dir, self.certs_dir, self.work_dir):
                 made.mkdir()
@@ -116,7 +126,7 @@ class ContainerdHost:
         environment = {**os.environ, "PATH": f"{Path(self.binary).parent}:{os.environ['PATH']}"}
         with (self.root / "containerd.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [self.binary, "--config", str(self.root / "config.toml")],
+                [*self._wrapper(), self.binary, "--config", str(self.root / "config.toml")],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -127,6 +137,19 @@ class ContainerdHost:
             _run(self._wait_ready())
         except PycriError as error:
             raise AssertionError(f"{error}; its log ends:\n{self.log[-4000:]}") from None
+
+    def _wrapper(self) -> list[str]:
+        unified = "/sys/fs/cgroup/unified"
+        if not self.hide_unified or not Path(unified).is_mount():
+            return []
+        return ["unshare", "-m", "sh", "-c", f'umount {unified} && exec "$@"', "-"]
+
+    def beside(self) -> list[str]:
+        """What to put before a command that must see the mounts that containerd sees."""
+        if not self._wrapper():
+            return []
+        assert self.process is not None
+        return ["nsenter", f"--mount=/proc/{self.process.pid}/ns/mnt"]
 
     def stop(self) -> None:
         """SIGTERM, and wait. Shims and containers go on."""

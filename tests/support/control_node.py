@@ -48,18 +48,26 @@ class ControlNode:
 
 
 @contextmanager
-def control_node(work: Path, extra_config: str = "") -> Iterator[ControlNode]:
-    """Bring a node up and take it down; AssertionError if it leaves anything."""
+def control_node(
+    work: Path,
+    extra_config: str = "",
+    extra_sections: str = "",
+    containerd: ContainerdHost | None = None,
+) -> Iterator[ControlNode]:
+    """Bring a node up and take it down; AssertionError if it leaves anything.
+
+    ``extra_config`` is TOML at the top of pycri's configuration, ``extra_sections`` at its end.
+    """
     with (
-        ContainerdHost() as containerd,
-        mirrored_registry(containerd, work / "registry"),
-        PycriHost(containerd, extra_config=extra_config) as pycri,
+        containerd or ContainerdHost() as host,
+        mirrored_registry(host, work / "registry"),
+        PycriHost(host, extra_config=extra_config, extra_sections=extra_sections) as pycri,
     ):
         client = pycri.client()
         try:
             pods = Pods(client, str(work / "logs"))
             pods.pull()
-            node = ControlNode(containerd, pycri, pods)
+            node = ControlNode(host, pycri, pods)
             yield node
             for pod in pods.pods():
                 pods.remove_pod(pod)

@@ -35,11 +35,17 @@ class PycriHost:
     """
 
     def __init__(
-        self, containerd: ContainerdHost, *, namespace: str = "pycri", extra_config: str = ""
+        self,
+        containerd: ContainerdHost,
+        *,
+        namespace: str = "pycri",
+        extra_config: str = "",
+        extra_sections: str = "",
     ) -> None:
         self.containerd = containerd
         self.namespace = namespace
         self.extra_config = extra_config
+        self.extra_sections = extra_sections
         self.root = Path()
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
 
@@ -77,9 +83,10 @@ class PycriHost:
 
     def start(self, name: str, arguments: list[str]) -> None:
         """Start one of the two: ``("io", ["io"])`` or ``("control", ["serve", "--control-only"])``."""
+        command = [sys.executable, "-m", "pycri", "--config", str(self.root / "config.toml")]
         with (self.root / f"{name}.log").open("ab") as log:
             self.processes[name] = subprocess.Popen(
-                [sys.executable, "-m", "pycri", "--config", str(self.root / "config.toml"), *arguments],
+                [*self.containerd.beside(), *command, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -162,6 +169,7 @@ registry_config = {quoted(str(self.containerd.certs_dir))}
 bin_dirs = {quoted([str(self.containerd.cni_bin_dir)])}
 conf_dir = {quoted(str(self.containerd.cni_conf_dir))}
 netns_dir = {quoted(str(self.root / "netns"))}
+{self.extra_sections}
 """
 
 

@@ -5,8 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from pycri import errors
 from pycri._generated import cri_pb2 as cri
-from pycri.container.spec import cdi, devices, mounts, namespaces, process, resources, seccomp, users
+from pycri.container.spec import (
+    cdi,
+    devices,
+    id_mappings,
+    mounts,
+    namespaces,
+    process,
+    resources,
+    seccomp,
+    users,
+)
+from pycri.runtime_features import Features
 
 OCI_VERSION = "1.0.2"
 # What the pod's own process may not see of /proc and /sys: the CRI has no field for it.
@@ -33,6 +45,9 @@ READONLY_PATHS = (
 )
 
 
+_NO_FEATURES = Features()
+
+
 @dataclass(frozen=True)
 class Pod:
     """What a container takes from its sandbox."""
@@ -54,7 +69,7 @@ def container_spec(
     cgroup: str,
     *,
     target_pid: int = 0,
-    recursive_read_only: bool = False,
+    features: Features = _NO_FEATURES,
 ) -> dict[str, Any]:
     """The whole spec. Raises InvalidArgument and FailedPrecondition for what the CRI config gets wrong."""
     context = config.linux.security_context
@@ -63,8 +78,9 @@ def container_spec(
         pod.files,
         privileged=context.privileged,
         readonly_rootfs=context.readonly_rootfs,
-        recursive_read_only=recursive_read_only,
+        features=features,
     )
+    mappings = _mappings(context, pod.config)
     started = process.of_container(config, image, pod.hostname, user)
     nodes, rules = devices.of_container(config.devices, context.privileged)
     limits = resources.of_container(config.linux.resources)
@@ -81,6 +97,8 @@ def container_spec(
         "cgroupsPath": cgroup,
         "resources": limits,
     }
+    if mappings is not None:
+        linux |= mappings.oci()
     if nodes:
         linux["devices"] = nodes
     if propagation:
@@ -107,6 +125,21 @@ def container_spec(
     if config.CDI_devices:
         cdi.apply(spec, [device.name for device in config.CDI_devices])
     return spec
+
+
+def _mappings(
+    context: cri.LinuxContainerSecurityContext, pod: cri.PodSandboxConfig
+) -> id_mappings.IdMappings | None:
+    """The pod's: its containers share its user namespace. Raises InvalidArgument."""
+    mappings = id_mappings.of_pod(pod.linux.security_context.namespace_options)
+    wanted = id_mappings.of_pod(context.namespace_options)
+    if context.namespace_options.HasField("userns_options") and wanted != mappings:
+        raise errors.InvalidArgument("the container's user namespace is not its pod's")
+    if mappings is not None and context.privileged:
+        raise errors.InvalidArgument(
+            "a privileged container cannot be in a pod with a user namespace: set hostUsers: true"
+        )
+    return mappings
 
 
 def describe(pod: Pod, config: cri.ContainerConfig, image_name: str) -> dict[str, str]:

@@ -10,6 +10,8 @@ from typing import Any
 
 from pycri import errors
 from pycri._generated import cri_pb2 as cri
+from pycri.container.spec import id_mappings
+from pycri.runtime_features import Features
 
 _PROPAGATION = {
     cri.PROPAGATION_PRIVATE: "rprivate",
@@ -34,14 +36,14 @@ def of_container(
     *,
     privileged: bool,
     readonly_rootfs: bool,
-    recursive_read_only: bool,
+    features: Features,
 ) -> tuple[list[dict[str, Any]], str]:
     """OCI mounts, parents before children, and ``linux.rootfsPropagation``.
 
-    ``recursive_read_only``: whether the handler's runtime can. Raises InvalidArgument, FailedPrecondition.
+    ``features`` are the handler's runtime's. Raises InvalidArgument, FailedPrecondition.
     """
     for mount in wanted:
-        _validate(mount, recursive_read_only)
+        _validate(mount, features)
     taken = {os.path.normpath(mount.container_path) for mount in wanted}
     found = [mount for mount in kernel_mounts(privileged) if mount["destination"] not in taken]
     mode = "ro" if readonly_rootfs else "rw"
@@ -80,22 +82,23 @@ def _special(destination: str, kind: str, options: list[str]) -> dict[str, Any]:
     return {"destination": destination, "type": kind, "source": kind, "options": options}
 
 
-def _validate(mount: cri.Mount, recursive_read_only: bool) -> None:
+def _validate(mount: cri.Mount, features: Features) -> None:
     where = f'mount at "{mount.container_path}"'
     if not mount.container_path.startswith("/") or "\0" in mount.container_path:
         raise errors.InvalidArgument(f"{where}: the path in the container must be absolute")
     if not mount.host_path.startswith("/") or "\0" in mount.host_path:
         raise errors.InvalidArgument(f'{where}: the host path "{mount.host_path}" must be absolute')
-    if mount.uidMappings or mount.gidMappings:
+    if id_mappings.of_mount(mount) is not None and not features.idmapped_mounts:
         raise errors.InvalidArgument(
-            f"{where}: id-mapped mounts need a user namespace, which is not supported yet"
+            f"{where}: the runtime or the kernel cannot make id-mapped mounts (runc can since 1.2, Linux "
+            "since 5.12): set hostUsers: true, or install a newer runtime"
         )
     if mount.recursive_read_only:
         if not mount.readonly or mount.propagation != cri.PROPAGATION_PRIVATE:
             raise errors.InvalidArgument(
                 f"{where}: recursive read-only needs readonly and private propagation"
             )
-        if not recursive_read_only:
+        if not features.recursive_read_only:
             raise errors.InvalidArgument(
                 f"RROUnsupported: {where}: the runtime or the kernel cannot mount recursively read-only"
             )
@@ -108,7 +111,9 @@ def _bind(mount: cri.Mount) -> dict[str, Any]:
         Path(source).mkdir(mode=0o755, parents=True)
     _check_propagation(mount, source)
     mode = "rro" if mount.recursive_read_only else "ro" if mount.readonly else "rw"
-    return bind(source, mount.container_path, ["rbind", _PROPAGATION[mount.propagation], mode])
+    found = bind(source, mount.container_path, ["rbind", _PROPAGATION[mount.propagation], mode])
+    mappings = id_mappings.of_mount(mount)
+    return found if mappings is None else {**found, **mappings.oci()}
 
 
 def _root_propagation(wanted: Iterable[cri.Mount]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pycri import cgroups, errors
 from pycri._generated import cri_pb2 as cri
+from pycri.container.spec import id_mappings
 
 
 def of_container(
@@ -18,8 +19,9 @@ def of_container(
 
     ``target_pid`` is of NamespaceMode TARGET. Raises InvalidArgument.
     """
-    refuse_user_namespace(wanted)
     found = [{"type": "mount"}]
+    if id_mappings.of_pod(pod) is not None:
+        found.append({"type": "user", "path": _of(sandbox_pid, "user")})
     if pod.network != cri.NODE:
         found.append({"type": "network", "path": netns})
         found.append({"type": "uts", "path": _of(sandbox_pid, "uts")})
@@ -38,10 +40,14 @@ def of_container(
     return found
 
 
-def of_sandbox(wanted: cri.NamespaceOption, netns: str) -> list[dict[str, str]]:
-    """OCI namespaces of the pause container, which the pod's containers join."""
-    refuse_user_namespace(wanted)
+def of_sandbox(wanted: cri.NamespaceOption, netns: str, userns: str) -> list[dict[str, str]]:
+    """OCI namespaces of the pause container, which the pod's containers join.
+
+    ``netns`` and ``userns`` are paths of namespaces that have been made; ``userns`` is empty for the host's.
+    """
     found = [{"type": "mount"}]
+    if userns:
+        found.append({"type": "user", "path": userns})
     if wanted.network != cri.NODE:
         found += [{"type": "network", "path": netns}, {"type": "uts"}]
     if wanted.ipc != cri.NODE:
@@ -49,14 +55,6 @@ def of_sandbox(wanted: cri.NamespaceOption, netns: str) -> list[dict[str, str]]:
     if wanted.pid != cri.NODE:
         found.append({"type": "pid"})
     return found
-
-
-def refuse_user_namespace(wanted: cri.NamespaceOption) -> None:
-    """User namespaces are not served yet. Raises InvalidArgument."""
-    if wanted.HasField("userns_options") and wanted.userns_options.mode != cri.NODE:
-        raise errors.InvalidArgument(
-            "user namespaces are not supported by pycri's runtime handlers yet: set hostUsers: true"
-        )
 
 
 def _of(pid: int, kind: str) -> str:

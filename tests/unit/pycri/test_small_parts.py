@@ -1,6 +1,7 @@
 """handlers.py, labels.py, processes.py, publisher.py, cgroups.py's driver, and the command line."""
 
 import asyncio
+import json
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from pycri.containerd.anys import unpack
 from pycri.handlers import Handlers
 from pycri.processes import Processes
 from pycri.publisher import Publisher
+from pycri.runtime_features import Features, InstalledRuntime
 
 
 def test_labels_that_containerd_acts_on_do_not_pass():
@@ -41,16 +43,28 @@ def features(tmp_path):
 
 
 def test_handlers_tell_what_the_runtime_can(features):
-    binary = features("""echo '{"mountOptions": ["rro", "idmap"]}'""")
+    document = {
+        "mountOptions": ["rro"],
+        "linux": {"namespaces": ["user"], "mountExtensions": {"idmap": {"enabled": True}}},
+    }
+    binary = features(f"echo '{json.dumps(document)}'")
     found = Handlers(Config(default_runtime="x", runtimes={"x": Runtime(binary=binary)}), "systemd").get("")
-    assert (found.recursive_read_only, found.idmapped_mounts, found.overlaps) == (True, True, True)
+    assert found.features == Features(True, True, True)
+    assert found.overlaps
     assert unpack(found.options, Options) == Options(binary_name=binary, systemd_cgroup=True)
 
 
 @pytest.mark.parametrize("text", ["exit 1", "echo nonsense", "echo '[]'"])
 def test_a_runtime_that_does_not_tell_can_nothing(features, text):
     found = Handlers(Config(runtimes={"runc": Runtime(binary=features(text))}), "cgroupfs").get("runc")
-    assert not found.recursive_read_only
+    assert found.features == Features()
+
+
+def test_a_runtime_is_asked_again_when_it_has_been_replaced(features):
+    installed = InstalledRuntime(features("exit 1"))
+    assert not installed.features().user_namespaces
+    features("""echo '{"linux": {"namespaces": ["user"]}}'""")
+    assert installed.features().user_namespaces
 
 
 def test_other_shims_do_not_overlap_and_unknown_handlers_are_refused():

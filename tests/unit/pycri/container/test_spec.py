@@ -9,6 +9,7 @@ from pycri._generated import cri_pb2 as cri
 from pycri.container.spec import build, capabilities, devices, mounts, namespaces, process, resources, seccomp
 from pycri.container.spec.mounts import SandboxFiles
 from pycri.container.spec.users import User
+from pycri.runtime_features import Features
 
 FILES = SandboxFiles("/s/hostname", "/s/hosts", "/s/resolv.conf", "/s/shm")
 
@@ -141,17 +142,40 @@ def test_pid_modes():
         kinds(cri.NamespaceOption(pid=cri.TARGET, target_id="x"))
 
 
-def test_user_namespaces_are_refused_clearly():
-    wanted = cri.NamespaceOption(userns_options=cri.UserNamespace(mode=cri.POD))
-    with pytest.raises(errors.InvalidArgument, match="hostUsers"):
-        kinds(wanted)
+def test_a_user_namespace_is_the_pods():
+    ids = [cri.IDMapping(host_id=1000, container_id=0, length=65536)]
+    options = cri.NamespaceOption(userns_options=cri.UserNamespace(mode=cri.POD, uids=ids, gids=ids))
+    assert kinds(options, pod=options)["user"] == "/proc/42/ns/user"
+    pod = cri.PodSandboxConfig()
+    pod.linux.security_context.namespace_options.CopyFrom(options)
+    found = spec(security(namespace_options=options), pod)
+    expected = [{"containerID": 0, "hostID": 1000, "size": 65536}]
+    assert found["linux"]["uidMappings"] == found["linux"]["gidMappings"] == expected
+    with pytest.raises(errors.InvalidArgument, match="not its pod's"):
+        spec(security(namespace_options=options))
+    with pytest.raises(errors.InvalidArgument, match="privileged"):
+        spec(security(namespace_options=options, privileged=True), pod)
+
+
+def test_id_mapped_mounts():
+    ids = [cri.IDMapping(host_id=1000, container_id=0, length=1)]
+    mount = cri.Mount(container_path="/x", host_path="/tmp", uidMappings=ids, gidMappings=ids)
+    with pytest.raises(errors.InvalidArgument, match=r"runc can since 1\.2"):
+        mounted(mount)
+    found = mounted(mount, features=Features(idmapped_mounts=True))[0]["/x"]
+    assert found["uidMappings"] == [{"containerID": 0, "hostID": 1000, "size": 1}]
 
 
 # mounts ------------------------------------------------------------------------------------------------
 
 
 def mounted(*wanted, **options):
-    settings = {"privileged": False, "readonly_rootfs": False, "recursive_read_only": True, **options}
+    settings = {
+        "privileged": False,
+        "readonly_rootfs": False,
+        "features": Features(recursive_read_only=True),
+        **options,
+    }
     found, propagation = mounts.of_container(wanted, FILES, **settings)
     return {item["destination"]: item for item in found}, propagation
 
@@ -185,7 +209,7 @@ def test_options(tmp_path):
 def test_recursive_read_only_is_refused_where_it_cannot_be():
     mount = cri.Mount(container_path="/x", host_path="/tmp", readonly=True, recursive_read_only=True)
     with pytest.raises(errors.InvalidArgument, match=r"^RROUnsupported:"):
-        mounted(mount, recursive_read_only=False)
+        mounted(mount, features=Features())
 
 
 @pytest.mark.parametrize(

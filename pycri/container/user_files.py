@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from pathlib import Path
 
-from pycri import mounting, syscalls
+from pycri import mounting
 from pycri._generated.containerd_types_pb2 import Mount
 from pycri.container.spec.users import UserFiles, read_files
 
@@ -43,8 +42,6 @@ def _read(mount_point: str, mounts: Sequence[Mount]) -> UserFiles:
     plain = mounting.plain_directory(mounts)
     if plain:
         return read_files(plain)
-    Path(mount_point).mkdir(mode=0o700, parents=True, exist_ok=True)
-    syscalls.unshare(syscalls.CLONE_NEWNS)
-    syscalls.mount("none", "/", "", syscalls.MS_REC | syscalls.MS_PRIVATE)
-    mounting.mount_read_only(mounts, mount_point)
-    return read_files(mount_point)
+    with mounting.private_mount(mount_point):
+        mounting.mount_read_only(mounts, mount_point)
+        return read_files(mount_point)
