@@ -5,6 +5,10 @@ The tests need software of several ages at once: containerd 1.7 (trixie) and 2.1
 own, so the machine's package lists and status stay as they are. Results are cached under the user's cache
 directory, keyed by suite, package and version. ``download_source`` does the same for source packages, from
 package lists of their own, since only few callers need those.
+
+    python -m tests.support.debian SUITE PACKAGE
+
+prints where the package was unpacked.
 """
 
 from __future__ import annotations
@@ -14,6 +18,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 
@@ -148,3 +153,7 @@ def _run(argv: list[str], env: dict[str, str], what: str, cwd: Path | None = Non
     if done.returncode != 0:
         raise DebianError(f"{what}: {' '.join(argv)}: {done.stderr.strip() or done.stdout.strip()}")
     return done.stdout
+
+
+if __name__ == "__main__":
+    print(unpack(*sys.argv[1:]))
