@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import logging
 import time
 
@@ -11,6 +12,7 @@ from pycri._generated import cri_pb2 as cri
 from pycri.attempts import Attempts, Locks, ignore_missing, together
 from pycri.config import Config
 from pycri.container.events import ContainerEvents
+from pycri.container.spec import selinux
 from pycri.containerd import Containerd
 from pycri.handlers import Handlers
 from pycri.io.client import DataPlaneClient
@@ -94,9 +96,10 @@ class StartContainer:
             ),
             self._containerd.snapshots.mounts(self._snapshotter, record.id),
         )
+        label = json.loads(record.process).get("selinuxLabel", "") if selinux.enabled() else ""
         pid = await self._containerd.tasks.create(
             record.id,
-            rootfs=mounts,
+            rootfs=selinux.labelled(mounts, selinux.file_label(label)),
             stdin=stdio.stdin,
             stdout=stdio.stdout,
             stderr=stdio.stderr,

@@ -16,7 +16,7 @@ from pycri._generated.containerd_containers_pb2 import Container
 from pycri._generated.containerd_types_pb2 import Mount, Sandbox
 from pycri.attempts import Attempts, ignore_missing, together
 from pycri.config import Config
-from pycri.container.spec import id_mappings
+from pycri.container.spec import id_mappings, selinux
 from pycri.containerd import Containerd
 from pycri.containerd.anys import SPEC_TYPE_URL, pack_json
 from pycri.handlers import Handler
@@ -24,7 +24,7 @@ from pycri.image import Image
 from pycri.processes import Processes
 from pycri.rootfs import RootFilesystems
 from pycri.sandbox import files, user_namespace
-from pycri.sandbox.spec import sandbox_spec
+from pycri.sandbox.spec import process_label, sandbox_spec
 from pycri.store import ContainerRecord, SandboxRecord
 from pycri.store.records import dump
 
@@ -76,7 +76,7 @@ class Pause:
             self._containerd.containers.create(container),
             self._tell_sandbox_store(record.id, handler),
         )
-        return image.id, mounts
+        return image.id, selinux.labelled(mounts, selinux.file_label(process_label(record.config)))
 
     async def create_task(
         self, sandbox_id: str, handler: Handler, mounts: Sequence[Mount], undo: AsyncExitStack

@@ -7,7 +7,7 @@ from typing import Any
 
 from pycri import errors
 from pycri._generated import cri_pb2 as cri
-from pycri.container.spec import capabilities, id_mappings, namespaces, resources, seccomp
+from pycri.container.spec import capabilities, id_mappings, namespaces, resources, seccomp, selinux
 from pycri.container.spec.build import MASKED_PATHS, OCI_VERSION, READONLY_PATHS
 from pycri.container.spec.mounts import kernel_mounts
 from pycri.store import SandboxRecord
@@ -37,6 +37,9 @@ def sandbox_spec(
         "maskedPaths": [*MASKED_PATHS],
         "readonlyPaths": [*READONLY_PATHS],
     }
+    label = process_label(config)
+    if label:
+        linux["mountLabel"] = selinux.file_label(label)
     if mappings is not None:
         linux |= mappings.oci()
     wanted = sysctls(config)
@@ -65,9 +68,17 @@ def sandbox_spec(
         "annotations": _annotations(record),
         "linux": linux,
     }
+    if label:
+        spec["process"]["selinuxLabel"] = label
     if options.network != cri.NODE:
         spec["hostname"] = hostname
     return spec
+
+
+def process_label(config: cri.PodSandboxConfig) -> str:
+    """The pause process's SELinux label; empty for none. Raises InvalidArgument."""
+    context = config.linux.security_context
+    return selinux.process_label(context.selinux_options, privileged=context.privileged)
 
 
 def sysctls(config: cri.PodSandboxConfig) -> dict[str, str]:

@@ -27,6 +27,7 @@ from pycri.container.exit import ContainerExit
 from pycri.container.image_volumes import ImageVolumes
 from pycri.container.list import ListContainers
 from pycri.container.remove import RemoveContainer
+from pycri.container.spec import apparmor
 from pycri.container.start import StartContainer
 from pycri.container.stats import ContainerStats
 from pycri.container.status import ContainerStatus
@@ -147,6 +148,8 @@ async def _wire(
 ) -> None:
     """Make every part, recover, follow events, and give the server its handlers."""
     driver = cgroups.driver(config.cgroups.driver)
+    if apparmor.enabled():
+        await asyncio.to_thread(apparmor.load_default)
     handlers = Handlers(config, driver)
     network = Network(config.cni)
     locks = Locks()

@@ -16,6 +16,7 @@ from pycri.container.spec import (
     process,
     resources,
     seccomp,
+    selinux,
     users,
 )
 from pycri.runtime_features import Features
@@ -82,6 +83,16 @@ def container_spec(
     )
     mappings = _mappings(context, pod.config)
     started = process.of_container(config, image, pod.hostname, user)
+    label = selinux.process_label(
+        context.selinux_options,
+        pod.config.linux.security_context.selinux_options,
+        privileged=context.privileged,
+    )
+    if label:
+        started["selinuxLabel"] = label
+        for mount in config.mounts:
+            if mount.selinux_relabel:
+                selinux.relabel(mount.host_path, selinux.file_label(label))
     nodes, rules = devices.of_container(config.devices, context.privileged)
     limits = resources.of_container(config.linux.resources)
     limits["devices"] = rules
@@ -97,6 +108,8 @@ def container_spec(
         "cgroupsPath": cgroup,
         "resources": limits,
     }
+    if label:
+        linux["mountLabel"] = selinux.file_label(label)
     if mappings is not None:
         linux |= mappings.oci()
     if nodes:

@@ -6,7 +6,7 @@ from typing import Any
 
 from pycri import errors
 from pycri._generated import cri_pb2 as cri
-from pycri.container.spec import capabilities, resources, security, users
+from pycri.container.spec import apparmor, capabilities, resources, users
 
 _PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -27,7 +27,9 @@ def of_container(
     }
     if config.tty:
         process["terminal"] = True
-    process |= security.labels(context)
+    profile = apparmor.of_container(context)
+    if profile:
+        process["apparmorProfile"] = profile
     return process
 
 
