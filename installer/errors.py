@@ -99,6 +99,10 @@ class ConvergeError(NodestrapError):
     exit_code = EXIT_CONVERGE
 
 
+class ClusterError(ConvergeError):
+    """The cluster does not answer, or refuses what is asked of it."""
+
+
 class VerifyError(NodestrapError):
     """A qualification check failed; the tier chooses the exit code."""
 

@@ -87,8 +87,14 @@ def _outcome(run: Run, host: str) -> HostOutcome:
     if host in run.outcomes:
         return run.outcomes[host]
     changed = run.changed.get(host, 0)
-    effects = merge(run.effects.get(host, ()))
-    return HostOutcome(host, HostState.CHANGED if changed else HostState.OK, changed, effects=effects)
+    return HostOutcome(
+        host,
+        HostState.CHANGED if changed else HostState.OK,
+        changed,
+        tasks=run.tasks.get(host, 0),
+        skipped_tasks=run.skipped_tasks.get(host, 0),
+        effects=merge(run.effects.get(host, ())),
+    )
 
 
 def _report(run: Run, command: str, seconds: float, phases: dict[str, float]) -> Report:

@@ -2,19 +2,52 @@
 
 from __future__ import annotations
 
+from installer import manager
 from installer.phases.artifacts import Artifacts
 from installer.phases.base import Phase
+from installer.phases.cluster import Cluster
 from installer.phases.connect import Connect
 from installer.phases.facts import Facts
 from installer.phases.gate import Gate
+from installer.phases.init import Init
+from installer.phases.join import Admission, JoinControlPlanes, JoinWorkers
+from installer.phases.kubernetes import KubernetesPrograms
 from installer.phases.leave import Leave
+from installer.phases.network import Network
 from installer.phases.preflight import Preflight
 from installer.phases.remove_pods import RemovePods
 from installer.phases.reset import Reset
 from installer.phases.runtime import Runtime
 from installer.phases.ssh_answers import SshAnswers
+from installer.phases.verify import Verify
 
 PREFLIGHT: tuple[Phase, ...] = (Connect(), Preflight())
+
+# Bare hosts to hosts with a container runtime; nothing of Kubernetes is asked for or looked at.
+RUNTIME: tuple[Phase, ...] = (
+    Connect(),
+    Preflight(),
+    Artifacts(),
+    Runtime(),
+    Gate(),
+)
+
+# Bare hosts to a cluster.
+UP: tuple[Phase, ...] = (
+    Connect(),
+    Preflight(),
+    Cluster(),
+    Artifacts(),
+    Runtime(),
+    Gate(),
+    KubernetesPrograms(),
+    Init(),
+    Admission(),
+    JoinControlPlanes(),
+    JoinWorkers(),
+    Network(),
+    Verify(),
+)
 
 RESET: tuple[Phase, ...] = (
     Connect(),
@@ -25,10 +58,11 @@ RESET: tuple[Phase, ...] = (
     SshAnswers(),
 )
 
-UP: tuple[Phase, ...] = (
-    Connect(),
-    Preflight(),
-    Artifacts(),
-    Runtime(),
-    Gate(),
-)
+
+def up_to(until: str | None) -> tuple[Phase, ...]:
+    """The plan of `up --until`: up to the container runtime nothing of Kubernetes is looked at.
+
+    Raises UsageError for a phase that there is not.
+    """
+    runtime = {phase.name for phase in RUNTIME} | {phase.stage for phase in RUNTIME}
+    return manager.until(RUNTIME if until in runtime else UP, until)

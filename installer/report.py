@@ -25,7 +25,9 @@ class HostOutcome:
 
     host: str
     state: HostState
-    changed: int = 0  # tasks that changed something
+    changed: int = 0  # tasks, and objects of the cluster, that changed
+    tasks: int = 0  # that ran
+    skipped_tasks: int = 0
     step: str | None = None
     reason: str | None = None
     fix: str | None = None
@@ -42,6 +44,8 @@ class HostOutcome:
             "host": self.host,
             "state": self.state.value,
             "changed": self.changed,
+            "tasks": self.tasks,
+            "skipped_tasks": self.skipped_tasks,
             "step": self.step,
             "reason": self.reason,
             "fix": self.fix,

@@ -6,17 +6,21 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from installer.cluster.facts import HostFacts
 from installer.cluster.spec import ClusterSpec, HostSpec
 from installer.effects import Effect, merge
 from installer.errors import Interrupted, NodestrapError
+from installer.kubernetes import Kubernetes
 from installer.preflight.gather import ProbeSession
 from installer.preflight.matrix import CheckResult
 from installer.progress import Progress
 from installer.report import HostOutcome, HostState
 from installer.ssh.connection import Connection
+
+if TYPE_CHECKING:
+    from installer.verify.result import Result
 
 
 @dataclass
@@ -35,9 +39,13 @@ class Run:
     sessions: dict[str, ProbeSession] = field(default_factory=dict)
     checks: list[CheckResult] = field(default_factory=list)
     host_variables: dict[str, dict[str, Any]] = field(default_factory=dict)  # for Ansible, by host
+    kubernetes: Kubernetes | None = None  # in runs that go further than the container runtime
     changed: dict[str, int] = field(default_factory=dict)
     effects: dict[str, list[Effect]] = field(default_factory=dict)  # what tasks said they changed, by host
+    tasks: dict[str, int] = field(default_factory=dict)  # Ansible's, that ran; those skipped apart
+    skipped_tasks: dict[str, int] = field(default_factory=dict)
     outcomes: dict[str, HostOutcome] = field(default_factory=dict)  # hosts whose run has ended early
+    verified: list[tuple[str, Result]] = field(default_factory=list)  # host and check, of the last phase
     warnings: list[str] = field(default_factory=list)
     interrupted: threading.Event = field(default_factory=threading.Event)
 
@@ -57,6 +65,8 @@ class Run:
             host=error.host,
             state=state,
             changed=self.changed.get(error.host, 0),
+            tasks=self.tasks.get(error.host, 0),
+            skipped_tasks=self.skipped_tasks.get(error.host, 0),
             step=error.step,
             reason=error.reason,
             fix=error.fix,

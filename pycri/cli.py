@@ -62,6 +62,9 @@ def _parser() -> argparse.ArgumentParser:
         run=_config_check
     )
     commands.add_parser("ctl", help="look into a container runtime, with crictl's commands")
+    network = commands.add_parser("pod-network", help="keep this node's part of the pod network `routed`")
+    network.add_argument("--remove", action="store_true", help="take away what it made, and end")
+    network.set_defaults(run=_pod_network)
     commands.add_parser("version", help="print the version").set_defaults(run=_version)
     return parser
 
@@ -116,6 +119,17 @@ def _config_check(options: argparse.Namespace) -> int:
     _load(options)
     sys.stdout.write("the configuration is valid\n")
     return 0
+
+
+def _pod_network(options: argparse.Namespace) -> int:
+    from pycri.pod_network import agent
+    from pycri.pod_network.system import System
+
+    if options.remove:
+        System().remove()
+        return 0
+    logging.basicConfig(level="INFO", format="%(message)s", stream=sys.stderr)
+    return agent.main()
 
 
 def _version(_: argparse.Namespace) -> int:

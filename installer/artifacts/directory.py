@@ -51,7 +51,7 @@ def find(spec: ArtifactSpec, cache_dir: Path, _progress: Progress) -> Artifact:
     assert spec.directory is not None
     if not spec.directory.is_dir():
         raise ArtifactError(f"{spec.directory} is not a directory", fix="set artifact_directory to one")
-    sums = _checksums(spec.directory)
+    sums = checksums(spec.directory)
     for root in (spec.directory / spec.architecture, spec.directory):
         found = _release_file(spec, root) or _bare(spec, root, cache_dir, sums)
         if found:
@@ -146,7 +146,11 @@ def _ask_version(spec: ArtifactSpec, binary: Path) -> str:
     )
 
 
-def _checksums(directory: Path) -> Mapping[str, str] | None:
+def checksums(directory: Path) -> Mapping[str, str] | None:
+    """The sums that the directory's checksums.txt lists, by name; None where there is none.
+
+    Raises ArtifactError for a line that is none of sha256sum's.
+    """
     listing = directory / "checksums.txt"
     if not listing.exists():
         return None

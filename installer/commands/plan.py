@@ -22,14 +22,14 @@ def command(until: str | None, skip_check: tuple[str, ...], **options: Any) -> i
     same changes are told together; --json has each host's own list. Code 0: nothing stands in the way of
     `up`.
     """
-    from installer import manager, plans
+    from installer import plans
     from installer.output import print_report
     from installer.plan_output import print_plan
     from installer.preflight.matrix import check_names
 
     check_names(skip_check)
     done = run_on_inventory(
-        manager.until(plans.UP, until), "plan", ClusterOptions(**options), check=True, skip_checks=skip_check
+        plans.up_to(until), "plan", ClusterOptions(**options), check=True, skip_checks=skip_check
     )
     if not current().json:
         print_plan(done.report, current())

@@ -6,21 +6,24 @@ from typing import Any
 
 import click
 
-from installer.commands._cluster_options import ClusterOptions, cluster_options, private_workdir, read_spec
+from installer.commands._cluster_options import ClusterOptions, cluster_options
+from installer.commands._run import run_on_inventory
 from installer.options import current
+
+_PHASES = ("connect", "preflight", "artifacts", "runtime", "kubernetes", "init", "join", "network", "verify")
 
 
 @click.command("up")
 @cluster_options
 @click.option(
     "--until",
-    type=click.Choice(["connect", "preflight", "artifacts", "runtime"]),
-    help="Stop after this phase. Without it: everything this version can do, which is up to `runtime`.",
+    type=click.Choice(_PHASES),
+    help="Stop after this phase. Up to `runtime`, nothing of Kubernetes is installed or asked for.",
 )
 @click.option("--check", is_flag=True, help="Change nothing on the hosts; say what would change.")
 @click.option("--skip-check", multiple=True, metavar="NAME", help="Leave a preflight check out, by name.")
 def command(until: str | None, check: bool, skip_check: tuple[str, ...], **options: Any) -> int:
-    """Turn the inventory's hosts into nodes with a container runtime.
+    """Turn the inventory's hosts into a Kubernetes cluster.
 
     \b
     connect    SSH to all hosts at once, host keys pinned on first contact
@@ -28,39 +31,22 @@ def command(until: str | None, check: bool, skip_check: tuple[str, ...], **optio
     artifacts  release files into the controller's cache, checksums verified
     runtime    roles os_prepare, containerd, cni_plugins and pycri; then the CRI endpoint
                answers for itself (verify's tier T0)
+    kubernetes kubeadm, kubelet, kubectl, images, the pod network's agent
+    init       the first control plane: kubeadm init
+    join       further control planes, then workers: kubeadm join
+    network    the pod network; every node becomes ready
+    verify     each endpoint (T0) and the cluster (T3) are proved by using them
 
-    This version ends there: it does not run kubeadm. Run again at any time; a host that is as it should be is
-    left alone.
+    Run again at any time: a host that is as it should be is left alone, and a run that was cut short is taken
+    up where it ended.
     """
-    from installer import manager, plans
-    from installer.journal import Journal
-    from installer.lock import cluster_lock
-    from installer.logs import default_log_file, log_to_file
+    from installer import plans
     from installer.output import print_report
     from installer.preflight.matrix import check_names
-    from installer.progress import choose
-    from installer.run import Run
 
     check_names(skip_check)
-    plan = manager.until(plans.UP, until)
-    with private_workdir() as workdir:
-        spec = read_spec(ClusterOptions(**options), workdir)
-        log_file = current().log_file or default_log_file(spec.state_dir, "up")
-        with cluster_lock(spec.state_dir), log_to_file(log_file, spec.secrets):
-            journal = None if check else Journal(spec.state_dir)
-            try:
-                with choose(current()) as progress:
-                    run = Run(
-                        spec=spec,
-                        progress=progress,
-                        workdir=workdir,
-                        check=check,
-                        skip_checks=skip_check,
-                        verbosity=current().verbosity,
-                    )
-                    report = manager.run_plan(plan, run, journal, "up")
-            finally:
-                if journal is not None:
-                    journal.close()
-    print_report(report, log_file, current())
-    return report.exit_code
+    done = run_on_inventory(
+        plans.up_to(until), "up", ClusterOptions(**options), check=check, skip_checks=skip_check
+    )
+    print_report(done.report, done.log_file, current())
+    return done.report.exit_code

@@ -34,7 +34,7 @@ def cluster(hosts: Sequence[HostSpec]) -> Cluster:
 
     Raises InventoryError when they disagree, or a value is wrong.
     """
-    value = {name: _same(name, hosts) for name in DEFAULTS}
+    value = {name: same_for_all(name, hosts, default) for name, default in DEFAULTS.items()}
     if value["kubernetes_version"] is None:
         raise InventoryError("no kubernetes_version is set", fix='set it for all hosts, such as "1.31.4"')
     first = next((host for host in hosts if host.is_control_plane), hosts[0])
@@ -101,11 +101,12 @@ def _addresses(host: HostSpec) -> tuple[str, ...]:
         ) from None
 
 
-def _same(name: str, hosts: Sequence[HostSpec]) -> Any:
+def same_for_all(name: str, hosts: Sequence[HostSpec], default: Any) -> Any:
+    """A variable of the whole cluster. Raises InventoryError when hosts differ."""
     found: dict[str, Any] = {}
     for host in hosts:
         value = host.variables.get(name)
-        found[host.name] = DEFAULTS[name] if value is None else value
+        found[host.name] = default if value is None else value
     values = list(found.values())
     if any(value != values[0] for value in values):
         listed = ", ".join(f"{host}: {value!r}" for host, value in found.items())

@@ -43,19 +43,14 @@ def join_file(
     return _text([("JoinConfiguration", document)], node, cluster.version)
 
 
-def init_arguments(cluster: Cluster, secrets: Secrets, config: str) -> tuple[str, ...]:
-    """Arguments of kubeadm for ``init`` with the file at ``config``; none is secret."""
-    arguments = ["init", "--config", config]
+def init_arguments(cluster: Cluster, secrets: Secrets) -> tuple[str, ...]:
+    """Arguments of ``kubeadm init`` beside its file; none is secret, and none has it print what is."""
+    arguments = ["--skip-token-print"]
     if secrets.certificate_key:
-        arguments.append("--upload-certs")
+        arguments += ["--upload-certs", "--skip-certificate-key-print"]
     if cluster.skip_phases and cluster.version.config_api < "v1beta3":
         arguments.append(f"--skip-phases={','.join(cluster.skip_phases)}")  # v1beta2 has no field for it
     return tuple(arguments)
-
-
-def join_arguments(config: str) -> tuple[str, ...]:
-    """Arguments of kubeadm for ``join`` with the file at ``config``."""
-    return ("join", "--config", config)
 
 
 def _text(parts: Iterable[tuple[str, dict[str, Any]]], node: Node, version: KubernetesVersion) -> str:

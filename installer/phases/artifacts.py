@@ -9,6 +9,7 @@ from typing import Any, Final
 import yaml
 
 from installer.artifacts import Artifact, ArtifactSpec, build_pycri_archive, resolve
+from installer.artifacts.images import ImageArchive, find_images
 from installer.cluster.facts import DISTRIBUTIONS
 from installer.cluster.spec import HostSpec
 from installer.cluster.state import artifact_cache_dir
@@ -17,12 +18,17 @@ from installer.errors import ArtifactError, NodestrapError
 from installer.phases.base import Phase
 from installer.run import Run
 
-# Components of a runtime host; where each one's source is said (the first that is set counts) and its
-# version.
+# Components of a runtime host, and what Kubernetes adds; where each one's source is said (the first that is
+# set counts) and its version.
 _COMPONENTS: Final[Mapping[str, tuple[tuple[str, ...], str]]] = {
     "containerd": (("containerd_source", "artifact_source"), "containerd_version"),
     "runc": (("containerd_runc_source", "containerd_source", "artifact_source"), "containerd_runc_version"),
     "cni_plugins": (("cni_plugins_source", "artifact_source"), "cni_plugins_version"),
+}
+_KUBERNETES: Final[Mapping[str, tuple[tuple[str, ...], str]]] = {
+    "kubeadm": (("kubernetes_source", "artifact_source"), "kubernetes_version"),
+    "kubelet": (("kubernetes_source", "artifact_source"), "kubernetes_version"),
+    "kubectl": (("kubernetes_source", "artifact_source"), "kubernetes_version"),
 }
 
 
@@ -46,14 +52,17 @@ class Artifacts(Phase):
 def _variables(host: HostSpec, cache: Path, run: Run, found: dict[Any, Artifact | None]) -> dict[str, Any]:
     """The roles' ``<component>_artifact`` variables of one host; none for what its package manager brings."""
     variables: dict[str, Any] = {}
-    for component in _COMPONENTS:
+    for component in _wanted(run):
         spec = _spec(component, host)
         key = repr(spec)
         if key not in found:
             found[key] = resolve(spec, cache, run.progress.transfer)
         artifact = found[key]
         if artifact is not None:
+            _check_version(component, artifact, run)
             variables[f"{component}_artifact"] = artifact.as_variable()
+    if run.kubernetes is not None:
+        variables["kubernetes_images_archives"] = [image.as_variable() for image in _images(host, found)]
     python = pycri_python(host)
     assert host.facts is not None  # Preflight came before
     if (python, host.facts.machine) not in found:
@@ -65,11 +74,43 @@ def _variables(host: HostSpec, cache: Path, run: Run, found: dict[Any, Artifact 
     return variables | {"pycri_artifact": pycri.as_variable()}
 
 
+def _wanted(run: Run) -> tuple[str, ...]:
+    if run.kubernetes is None:
+        return tuple(_COMPONENTS)
+    return (*_COMPONENTS, *_KUBERNETES)
+
+
+def _images(host: HostSpec, found: dict[Any, Any]) -> tuple[ImageArchive, ...]:
+    """The archives that this host needs, from the directory that its programs come from."""
+    spec = _spec("kubelet", host)
+    if spec.source != "directory" or spec.directory is None:
+        return ()
+    key = ("images", spec.directory, spec.architecture)
+    if key not in found:
+        found[key] = find_images(spec.directory, spec.architecture)
+    archives: tuple[ImageArchive, ...] = found[key]
+    return tuple(each for each in archives if host.is_control_plane or not each.for_control_planes)
+
+
+def _check_version(component: str, artifact: Artifact, run: Run) -> None:
+    """A directory's binaries say what they are: another release must not get in under this name."""
+    if component not in ("kubeadm", "kubelet", "kubectl") or run.kubernetes is None:
+        return
+    version = str(run.kubernetes.cluster.version)
+    if artifact.version.removeprefix("v") != version:
+        raise ArtifactError(
+            f"{artifact.path} is {component} {artifact.version}, but kubernetes_version is {version}",
+            fix=f"set kubernetes_version to {artifact.version}, or put the binaries of {version} there",
+        )
+
+
 def _spec(component: str, host: HostSpec) -> ArtifactSpec:
     values: Mapping[str, Any] = host.variables
-    source_variables, version_variable = _COMPONENTS[component]
+    source_variables, version_variable = {**_COMPONENTS, **_KUBERNETES}[component]
     source = next((str(values[name]) for name in source_variables if values.get(name)), "distro")
     directory, version = values.get("artifact_directory"), values.get(version_variable)
+    if component in _KUBERNETES and source == "directory":
+        version = None  # its binaries are asked
     architecture = host.facts.architecture if host.facts else None
     if architecture is None:
         raise ArtifactError(f"no release files for the architecture {host.facts and host.facts.machine}")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from installer.ansible import play
+from installer.cluster.spec import HostSpec
 from installer.errors import ConnectError, ConvergeError
 from installer.phases.base import Phase
 from installer.report import HostState
@@ -20,9 +23,12 @@ class Runtime(Phase):
         converge(run, "runtime.yml", check=True)
 
 
-def converge(run: Run, playbook: str, *, check: bool) -> None:
-    """Play a book on the active hosts; failed, unreached and unmatched ones leave the run by name."""
-    hosts = run.active
+def converge(run: Run, playbook: str, *, check: bool, hosts: Sequence[HostSpec] | None = None) -> None:
+    """Play a book on the active hosts, or these of them; failed, unreached and unmatched ones leave the run
+    by name."""
+    hosts = run.active if hosts is None else hosts
+    if not hosts:
+        return
     results = play(
         playbook,
         spec=run.spec,
@@ -40,6 +46,8 @@ def converge(run: Run, playbook: str, *, check: bool) -> None:
         result = results[host.name]
         run.changed[host.name] = run.changed.get(host.name, 0) + result.changed
         run.effects.setdefault(host.name, []).extend(result.effects)
+        run.tasks[host.name] = run.tasks.get(host.name, 0) + result.ran
+        run.skipped_tasks[host.name] = run.skipped_tasks.get(host.name, 0) + result.skipped
         if result.unreachable:
             error = ConnectError(result.reason, host=host.name, step=result.step, fix=result.fix)
             run.fail(error, state=HostState.UNREACHABLE)

@@ -32,6 +32,8 @@ class Target:
     address: str
     open: Callable[[], AbstractContextManager[Endpoint]]
     """Raises ConnectError."""
+    tiers: tuple[int, ...] | None = None
+    """Only these, where not every endpoint is asked for the same."""
 
 
 def verify_all(
@@ -56,7 +58,7 @@ def verify_all(
             with target.open() as endpoint:
                 return run_tiers(
                     endpoint,
-                    tiers,
+                    tiers if target.tiers is None else target.tiers,
                     options=options,
                     patterns=patterns,
                     on_result=lambda result: on_result(target.host, result),
@@ -126,7 +128,9 @@ def local_target(address: str) -> Target:
     return Target(endpoint.host.name, endpoint.address, lambda: nullcontext(endpoint))
 
 
-def connected_target(connection: Connection, address: str, *, python: str = "python3") -> Target:
+def connected_target(
+    connection: Connection, address: str, *, python: str = "python3", tiers: tuple[int, ...] | None = None
+) -> Target:
     """A host that is connected already; the connection stays open."""
 
     def reach() -> AbstractContextManager[Endpoint]:
@@ -134,7 +138,7 @@ def connected_target(connection: Connection, address: str, *, python: str = "pyt
 
         return over_ssh(connection, address, python=python)
 
-    return Target(connection.host, address, reach)
+    return Target(connection.host, address, reach, tiers)
 
 
 def inventory_targets(cluster: ClusterSpec, address: str, ssh_config: Path) -> list[Target]:

@@ -238,7 +238,7 @@ def test_the_bootstrap_network(case: str, subnet: str, played: Play) -> None:
 
 
 def test_no_bootstrap_network_where_another_one_comes(played: Play) -> None:
-    paths = played.of("no-network").task("Network configuration").result["paths"]
+    paths = played.of("no-network").task("First network").result["paths"]
     assert not [path for path in paths if path.endswith(".conflist")]
 
 

@@ -147,7 +147,7 @@ def test_any_text_is_a_checksum_list_or_refused(text: str) -> None:
         listing = Path(root) / "checksums.txt"
         listing.write_text(text, encoding="utf-8")
         with contextlib.suppress(ArtifactError):
-            sums = directory._checksums(Path(root))
+            sums = directory.checksums(Path(root))
             assert sums is not None
             assert all(len(value) == 64 for value in sums.values())
 

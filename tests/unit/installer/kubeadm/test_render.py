@@ -84,7 +84,7 @@ def test_dual_stack() -> None:
 
 def test_arguments_hold_no_secret() -> None:
     for version in golden.VERSIONS:
-        arguments = render.init_arguments(golden.cluster(version), golden.SECRETS, "/run/x.yaml")
+        arguments = render.init_arguments(golden.cluster(version), golden.SECRETS)
         assert "--upload-certs" in arguments
         assert ("--skip-phases=addon/coredns" in arguments) is (version == "1.20.2")
         assert not any(secret in " ".join(arguments) for secret in ("abcdef", "0123456789"))

@@ -1,0 +1,31 @@
+"""Programs, kubelet's unit, images and the network's agent: playbooks/kubernetes.yml."""
+
+from __future__ import annotations
+
+from installer.kubernetes import Kubernetes
+from installer.phases.base import Phase
+from installer.phases.runtime import converge
+from installer.run import Run
+
+
+class KubernetesPrograms(Phase):
+    name = "kubernetes"
+    title = "Kubernetes programs"
+
+    def run(self, run: Run) -> None:
+        _tell_the_roles(run, kubernetes_of(run))
+        converge(run, "kubernetes.yml", check=run.check)
+
+
+def kubernetes_of(run: Run) -> Kubernetes:
+    """The run's cluster. The phase ``cluster`` came before: every plan with Kubernetes in it starts so."""
+    assert run.kubernetes is not None
+    return run.kubernetes
+
+
+def _tell_the_roles(run: Run, kubernetes: Kubernetes) -> None:
+    for host in run.active:
+        run.host_variables.setdefault(host.name, {}).update(
+            pod_network_node=kubernetes.node(host).name,
+            pod_network_subnets=list(kubernetes.cluster.pod_subnets),
+        )
