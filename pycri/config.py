@@ -164,6 +164,12 @@ class Cni:
     conf_dir: str = _key(
         "/etc/cni/net.d", _absolute, "Watched for conflists; the first by name is the pods' network."
     )
+    gc: bool = _key(
+        False,
+        _bool,
+        "At start, have plugins release what belongs to no pod of pycri's (CNI 1.1's GC; a conflist's\n"
+        "disableGC is honoured). Not on a network that another runtime of this host uses too.",
+    )
     netns_dir: str = _key("/run/netns", _absolute, "Where pods' network namespaces are mounted.")
 
 

@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -94,6 +94,27 @@ class Plugins:
             for plugin in network.plugins:
                 await self._call("STATUS", network, plugin, version, Attachment("", ""), None)
 
+    async def collect(self, network: Conflist, valid: Iterable[tuple[str, str]]) -> bool:
+        """GC of every plugin (spec 1.1): what belongs to none of ``valid`` is released.
+
+        ``valid`` are container ids and interface names. False, and nothing done, where the version or the
+        conflist's ``disableGC`` says so. Every plugin is tried, the first error is raised.
+        """
+        version = await self.version(network)
+        if network.disable_gc or version < "1.1.0":
+            return False
+        attachments = [{"containerID": container, "ifname": interface} for container, interface in valid]
+        failures = []
+        for plugin in network.plugins:
+            config = {**plugin, "cni.dev/valid-attachments": attachments}
+            try:
+                await self._call("GC", network, config, version, Attachment("", ""), None)
+            except errors.PycriError as error:  # each is a process
+                failures.append(error)
+        if failures:
+            raise failures[0]
+        return True
+
     async def version(self, network: Conflist) -> str:
         """The specification version to speak: the best of "cniVersions" that every plugin knows."""
         if not network.versions:
@@ -160,7 +181,7 @@ class Plugins:
         previous: Mapping[str, Any] | None,
     ) -> bytes:
         environment = {"CNI_COMMAND": verb, "CNI_PATH": ":".join(self._bin_dirs)}
-        if verb != "STATUS":
+        if verb not in ("STATUS", "GC"):
             environment |= {
                 "CNI_CONTAINERID": pod.container_id,
                 "CNI_NETNS": pod.netns,

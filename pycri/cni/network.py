@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from pycri import errors
 from pycri._generated import cri_pb2 as cri
 from pycri.cni import config as conflists
 from pycri.cni.config import ConfDirectory, Conflist
-from pycri.cni.invoke import Attachment, Plugins
+from pycri.cni.invoke import INTERFACE, Attachment, Plugins
+from pycri.cni.pod_cidrs import PodCidrs
 from pycri.cni.result import Result
 from pycri.config import Cni
 
@@ -22,13 +24,34 @@ _SCALE |= {"Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "Ti": 2.0**40}
 class Network:
     """The node's pod network."""
 
-    def __init__(self, settings: Cni) -> None:
+    def __init__(self, settings: Cni, cidr_file: str = "") -> None:
         self._directory = ConfDirectory(settings.conf_dir)
         self._plugins = Plugins(settings.bin_dirs)
+        self._cidrs = PodCidrs(cidr_file)
 
     def current(self) -> Conflist:
         """The conflist a new pod gets. Raises FailedPrecondition."""
         return self._directory.current()
+
+    def set_pod_cidr(self, text: str) -> None:
+        """What the kubelet says of the node's addresses; given to plugins with the capability ipRanges.
+
+        Raises InvalidArgument, OSError.
+        """
+        self._cidrs.set(text)
+
+    async def collect(self, sandboxes: Iterable[tuple[str, str]]) -> bool:
+        """GC of the network in force: only ``sandboxes``, ids and their conflists, keep what they have.
+
+        False where the network's version or configuration has no GC. Raises FailedPrecondition, PluginError.
+        """
+        current = self.current()
+        valid = [
+            (sandbox_id, INTERFACE)
+            for sandbox_id, conflist in sandboxes
+            if conflist and conflists.parse(conflist).name == current.name
+        ]
+        return await self._plugins.collect(current, valid)
 
     async def problem(self) -> str:
         """Why no pod could be attached now; empty when one could."""
@@ -42,7 +65,7 @@ class Network:
         self, conflist: Conflist, sandbox_id: str, netns: str, pod: cri.PodSandboxConfig
     ) -> Result:
         """ADD. Raises PluginError."""
-        result = await self._plugins.add(conflist, attachment(sandbox_id, netns, pod))
+        result = await self._plugins.add(conflist, self._attachment(sandbox_id, netns, pod))
         if not result.ips:
             raise errors.Unknown(f'network "{conflist.name}" gave pod {pod.metadata.name} no address')
         return result
@@ -51,17 +74,24 @@ class Network:
         self, conflist: str, result: str, sandbox_id: str, netns: str, pod: cri.PodSandboxConfig
     ) -> None:
         """DEL with the conflist and result of the ADD (both JSON). Raises PluginError."""
-        await self._plugins.delete(conflists.parse(conflist), attachment(sandbox_id, netns, pod), result)
+        await self._plugins.delete(
+            conflists.parse(conflist), self._attachment(sandbox_id, netns, pod), result
+        )
 
     async def check(
         self, conflist: str, result: str, sandbox_id: str, netns: str, pod: cri.PodSandboxConfig
     ) -> None:
         """CHECK. Raises PluginError."""
-        await self._plugins.check(conflists.parse(conflist), attachment(sandbox_id, netns, pod), result)
+        await self._plugins.check(conflists.parse(conflist), self._attachment(sandbox_id, netns, pod), result)
+
+    def _attachment(self, sandbox_id: str, netns: str, pod: cri.PodSandboxConfig) -> Attachment:
+        return attachment(sandbox_id, netns, pod, self._cidrs.ranges)
 
 
-def attachment(sandbox_id: str, netns: str, pod: cri.PodSandboxConfig) -> Attachment:
-    """What the plugins learn of a pod. Raises InvalidArgument."""
+def attachment(
+    sandbox_id: str, netns: str, pod: cri.PodSandboxConfig, ip_ranges: list[Any] | None = None
+) -> Attachment:
+    """What the plugins learn of a pod; ``ip_ranges`` is the capability's value. Raises InvalidArgument."""
     meta = pod.metadata
     arguments = {
         "IgnoreUnknown": "1",
@@ -73,12 +103,16 @@ def attachment(sandbox_id: str, netns: str, pod: cri.PodSandboxConfig) -> Attach
     for key, value in arguments.items():
         if re.search(r"[;=\x00-\x1f]", value):
             raise errors.InvalidArgument(f"{key} {value!r} cannot be given to CNI plugins")
-    return Attachment(sandbox_id, netns, arguments, _capabilities(pod))
+    capabilities = _capabilities(pod)
+    if ip_ranges:
+        capabilities["ipRanges"] = ip_ranges
+    return Attachment(sandbox_id, netns, arguments, capabilities)
 
 
 def _capabilities(pod: cri.PodSandboxConfig) -> dict[str, Any]:
     """runtimeConfig by capability; a plugin gets those it declares (CNI conventions)."""
     found: dict[str, Any] = {"io.kubernetes.cri.pod-annotations": dict(pod.annotations)}
+    found["aliases"] = list(dict.fromkeys(name for name in (pod.hostname, pod.metadata.name) if name))
     ports = [_port(mapping) for mapping in pod.port_mappings if mapping.host_port > 0]
     if ports:
         found["portMappings"] = ports

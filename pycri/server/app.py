@@ -47,6 +47,7 @@ from pycri.sandbox.events import SandboxEvents
 from pycri.sandbox.exit import SandboxExit
 from pycri.sandbox.list import ListPodSandbox
 from pycri.sandbox.metrics import PodSandboxMetrics
+from pycri.sandbox.network_review import NetworkReview
 from pycri.sandbox.pause import Pause
 from pycri.sandbox.port_forward import PortForward
 from pycri.sandbox.remove import RemovePodSandbox
@@ -57,7 +58,7 @@ from pycri.sandbox.stop import StopPodSandbox
 from pycri.sandbox.update import UpdatePodSandboxResources
 from pycri.server import image_service, runtime_service
 from pycri.server.builtin_cri import refuse_builtin_cri
-from pycri.server.node import RuntimeConfig, Status
+from pycri.server.node import RuntimeConfig, Status, UpdateRuntimeConfig
 from pycri.server.rpc import service_handlers
 from pycri.server.runtime_service import RuntimeVerbs
 from pycri.stats.collector import Collector
@@ -151,7 +152,7 @@ async def _wire(
     if apparmor.enabled():
         await asyncio.to_thread(apparmor.load_default)
     handlers = Handlers(config, driver)
-    network = Network(config.cni)
+    network = Network(config.cni, f"{config.root}/pod-cidr")
     locks = Locks()
     processes = Processes()
     stack.callback(processes.close)
@@ -179,6 +180,9 @@ async def _wire(
     following = asyncio.create_task(monitor.run())
     stack.push_async_callback(_end, following)
     await monitor.wait_live()
+    review = NetworkReview(config.cni, store, network)
+    await review.collect()
+    attempts.background(("networks",), review.check)
 
     stop_container = StopContainer(store, containerd, container_exit, processes)
     remove_container = RemoveContainer(
@@ -191,6 +195,7 @@ async def _wire(
     verbs = RuntimeVerbs(
         status=Status(config, monitor, network, handlers),
         runtime_config=RuntimeConfig(driver),
+        update_runtime_config=UpdateRuntimeConfig(network),
         run_pod_sandbox=RunPodSandbox(
             config, driver, store, network, handlers, pause, sandbox_events, attempts
         ),

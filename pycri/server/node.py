@@ -88,10 +88,16 @@ class RuntimeConfig:
 
 
 class UpdateRuntimeConfig:
-    """The verb. The pod CIDR is the CNI configuration's business; it is only noted."""
+    """The verb: the node's pod CIDR, for CNI plugins with the capability ipRanges."""
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
 
     async def __call__(self, request: cri.UpdateRuntimeConfigRequest) -> cri.UpdateRuntimeConfigResponse:
-        log.info("the node's pod CIDR is %s", request.runtime_config.network_config.pod_cidr or "not set")
+        """Raises InvalidArgument."""
+        cidr = request.runtime_config.network_config.pod_cidr
+        log.info("the node's pod CIDR is %s", cidr or "not set")
+        self._network.set_pod_cidr(cidr)
         return cri.UpdateRuntimeConfigResponse()
 
 

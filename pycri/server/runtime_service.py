@@ -36,6 +36,7 @@ class RuntimeVerbs:
 
     status: Status
     runtime_config: RuntimeConfig
+    update_runtime_config: UpdateRuntimeConfig
     run_pod_sandbox: RunPodSandbox
     stop_pod_sandbox: StopPodSandbox
     remove_pod_sandbox: RemovePodSandbox
@@ -71,7 +72,7 @@ def _table(verbs: RuntimeVerbs, api: str) -> Mapping[str, Any]:
         "Version": Version(api),
         "Status": verbs.status,
         "RuntimeConfig": verbs.runtime_config,
-        "UpdateRuntimeConfig": UpdateRuntimeConfig(),
+        "UpdateRuntimeConfig": verbs.update_runtime_config,
         "RunPodSandbox": verbs.run_pod_sandbox,
         "StopPodSandbox": verbs.stop_pod_sandbox,
         "RemovePodSandbox": verbs.remove_pod_sandbox,

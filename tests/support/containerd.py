@@ -45,7 +45,9 @@ class ContainerdHost:
         sandbox_image: str = "",
         portmap: bool = False,
         hide_unified: bool = False,
+        cni_bin_dir: str = CNI_BIN_DIR,
     ) -> None:
+        self.cni_bin_dir = Path(cni_bin_dir)
         self.hide_unified = hide_unified
         self.binary = find_containerd()
         self.cri = cri
@@ -67,10 +69,6 @@ class ContainerdHost:
     def cni_conf_dir(self) -> Path:
         """Holds one conflist with the host's own bridge and subnet."""
         return self.root / "net.d"
-
-    @property
-    def cni_bin_dir(self) -> Path:
-        return Path(CNI_BIN_DIR)
 
     @property
     def certs_dir(self) -> Path:
@@ -232,7 +230,7 @@ disabled_plugins = {quoted(disabled)}
   stream_server_address = "127.0.0.1"
   stream_server_port = "0"
   [plugins."io.containerd.grpc.v1.cri".cni]
-    bin_dir = {quoted(CNI_BIN_DIR)}
+    bin_dir = {quoted(str(self.cni_bin_dir))}
     conf_dir = {quoted(str(self.cni_conf_dir))}
   [plugins."io.containerd.grpc.v1.cri".registry]
     config_path = {quoted(str(self.certs_dir))}

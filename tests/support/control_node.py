@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,7 +25,9 @@ class ControlNode:
     def addresses(self) -> set[str]:
         """The addresses that the node's network has given away (host-local keeps a file for each)."""
         directory = self.containerd.root / "ipam" / self.containerd.bridge
-        return {path.name for path in directory.glob("*.*.*.*")} if directory.exists() else set()
+        if not directory.exists():
+            return set()
+        return {path.name for path in directory.iterdir() if re.fullmatch(r"[\d.]+|[\da-f]*:.*", path.name)}
 
     def namespaces(self) -> set[str]:
         """Network namespaces that this node has made and not removed."""
