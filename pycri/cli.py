@@ -116,7 +116,14 @@ def _config_default(_: argparse.Namespace) -> int:
 
 
 def _config_check(options: argparse.Namespace) -> int:
-    _load(options)
+    from pycri.images.registry.review import problems
+
+    config = _load(options)
+    found = problems(Path(config.images.registry_config))
+    for problem in found:
+        print(f"pycri: {problem}", file=sys.stderr)  # noqa: T201
+    if found:
+        return 2
     sys.stdout.write("the configuration is valid\n")
     return 0
 

@@ -49,7 +49,9 @@ def parse(text: str, source: str = "config.toml") -> Config:
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{source}: not valid TOML: {error}") from error
+        line = re.search(r"line (\d+)", str(error))
+        number = line[1] if line else text.count("\n") + 1  # "at end of document"
+        raise ConfigError(f"{source}:{number}: not valid TOML: {error}") from error
     return _Reader(text, source).section(Config, data, ())
 
 
@@ -77,6 +79,13 @@ def _text(value: object) -> str:
     if isinstance(value, str):
         return value
     raise ValueError("expected a string")
+
+
+def _shim(value: object) -> str:
+    """As containerd finds its binary: ``io.containerd.runc.v2`` is ``containerd-shim-runc-v2``."""
+    if isinstance(value, str) and re.fullmatch(r"(\w+\.)+v\d+|/[^\0]+", value, re.ASCII):
+        return value
+    raise ValueError('expected a shim such as "io.containerd.runc.v2", or an absolute path')
 
 
 def _bool(value: object) -> bool:
@@ -197,8 +206,11 @@ class Streaming:
 class Runtime:
     """One RuntimeClass handler."""
 
-    type: str = _key("io.containerd.runc.v2", _text, "containerd shim.")
+    type: str = _key(
+        "io.containerd.runc.v2", _shim, "containerd shim, such as io.containerd.kata.v2, or its path."
+    )
     binary: str = _key("", _text, "OCI runtime the runc shim executes; empty: runc from containerd's PATH.")
+    config_path: str = _key("", _text, "Configuration file of a shim that is not runc's; empty: its own.")
 
 
 @dataclass(frozen=True)
@@ -252,12 +264,22 @@ class _Reader:
                 raise self.error(here, self.unknown(name, path, list(fields)))
             values[name] = self.value(cls, fields[name], value, here)
         config = cls(**values)
+        if isinstance(config, Runtime):
+            self.check_runtime(config, path)
         if isinstance(config, Config) and config.default_runtime not in config.runtimes:
             known = ", ".join(config.runtimes)
             raise self.error(
                 ("default_runtime",), f'"{config.default_runtime}" is not among runtimes: {known}'
             )
         return config
+
+    def check_runtime(self, runtime: Runtime, path: tuple[str, ...]) -> None:
+        """One of the two settings is of no effect, and whoever wrote it expects another."""
+        is_runc = runtime.type == Runtime.type
+        if runtime.binary and not is_runc:
+            raise self.error((*path, "binary"), f"binary is the runc shim's, but type is {runtime.type}")
+        if runtime.config_path and is_runc:
+            raise self.error((*path, "config_path"), "config_path is not for the runc shim; it has binary")
 
     def value(self, cls: type, item: dataclasses.Field[Any], value: object, here: tuple[str, ...]) -> Any:
         if cls is Config and item.name == "runtimes":

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pycri import errors
 from pycri._generated.containerd_runc_options_pb2 import Options
+from pycri._generated.containerd_runtime_options_pb2 import Options as ShimOptions
 from pycri.config import Config, Runtime
 from pycri.containerd.anys import pack
 from pycri.runtime_features import Features, InstalledRuntime
@@ -23,7 +24,7 @@ class Handler:
 
     name: str
     type: str
-    options: Any | None  # packed runc Options; None for other shims
+    options: Any | None  # the shim's, packed; None for its own defaults
     runtime: InstalledRuntime | None = None  # what the runc shim executes
 
     @property
@@ -71,6 +72,10 @@ class Handlers:
 
 def _handler(name: str, runtime: Runtime, cgroup_driver: str) -> Handler:
     if runtime.type != RUNC_SHIM:
-        return Handler(name, runtime.type, None)
+        if not runtime.config_path:
+            return Handler(name, runtime.type, None)
+        # gVisor's shim wants its options called so; others look at the path only
+        other = ShimOptions(type_url=f"{runtime.type}.options", config_path=runtime.config_path)
+        return Handler(name, runtime.type, pack(other))
     options = pack(Options(binary_name=runtime.binary, systemd_cgroup=cgroup_driver == "systemd"))
     return Handler(name, runtime.type, options, InstalledRuntime(runtime.binary or "runc"))

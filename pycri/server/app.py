@@ -36,6 +36,7 @@ from pycri.container.update import UpdateContainerResources
 from pycri.containerd import Containerd
 from pycri.handlers import Handlers
 from pycri.images import ImageService
+from pycri.images.registry.review import problems
 from pycri.io.client import DataPlaneClient
 from pycri.io.notify import notify
 from pycri.monitor import Exit, Monitor
@@ -119,6 +120,9 @@ async def serve(config: Config) -> AsyncIterator[None]:
         )
         await images.start()
         stack.push_async_callback(images.close)
+        for problem in await asyncio.to_thread(problems, Path(config.images.registry_config)):
+            # the pulls that need it will fail, others not: no reason to take the node away
+            log.error("registry configuration: %s", problem)
         attempts = Attempts()
         server = grpc.aio.server(options=_SERVER_OPTIONS)
         publisher = Publisher()

@@ -11,6 +11,7 @@ import pytest
 from pycri import cgroups, cli, errors, handlers, labels
 from pycri._generated import cri_pb2 as cri
 from pycri._generated.containerd_runc_options_pb2 import Options
+from pycri._generated.containerd_runtime_options_pb2 import Options as ShimOptions
 from pycri.config import Config, Runtime
 from pycri.containerd.anys import unpack
 from pycri.handlers import Handlers
@@ -73,6 +74,11 @@ def test_other_shims_do_not_overlap_and_unknown_handlers_are_refused():
     assert not known.get("kata").overlaps
     assert not known.get("kata").runs_on_host  # its pid is the virtual machine's: no signals to that
     assert known.get("kata").options is None
+    gvisor = Runtime(type="io.containerd.runsc.v1", config_path="/etc/runsc.toml")
+    options = Handlers(Config(runtimes={"runc": Runtime(), "g": gvisor}), "cgroupfs").get("g").options
+    assert unpack(options, ShimOptions) == ShimOptions(
+        type_url="io.containerd.runsc.v1.options", config_path="/etc/runsc.toml"
+    )
     with pytest.raises(errors.InvalidArgument, match=r"add \[runtimes.gvisor\]"):
         known.get("gvisor")
     assert handlers.RUNC_SHIM == "io.containerd.runc.v2"
