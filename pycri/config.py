@@ -203,6 +203,15 @@ class Streaming:
 
 
 @dataclass(frozen=True)
+class Metrics:
+    """Prometheus metrics of pycri itself: requests, CNI plugins, pulls."""
+
+    enabled: bool = _key(False, _bool, "Serve GET /metrics, without authentication.")
+    address: str = _key("127.0.0.1", _text, "Whoever can connect can read: keep it on loopback.")
+    port: int = _key(10258, _integer(0, 65535), "0: any free port, named in the log.")
+
+
+@dataclass(frozen=True)
 class Runtime:
     """One RuntimeClass handler."""
 
@@ -230,6 +239,7 @@ class Config:
     cni: Cni = field(default_factory=Cni)
     cgroups: Cgroups = field(default_factory=Cgroups)
     streaming: Streaming = field(default_factory=Streaming)
+    metrics: Metrics = field(default_factory=Metrics)
     runtimes: Mapping[str, Runtime] = field(default_factory=lambda: {"runc": Runtime()})
 
     @property

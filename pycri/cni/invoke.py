@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import os
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 from pycri import errors
 from pycri.cni.config import Conflist
 from pycri.cni.result import Result, parse
+from pycri.stats.instruments import CNI, CNI_SECONDS
 
 log = logging.getLogger(__name__)
 
@@ -189,12 +191,18 @@ class Plugins:
                 "CNI_ARGS": ";".join(f"{key}={value}" for key, value in pod.arguments.items()),
             }
         request = json.dumps(_execution_config(network, plugin, version, pod, previous)).encode()
+        begun, result = time.monotonic(), "error"
         try:
-            return await self._run(self.path(plugin["type"]), environment, request)
+            output = await self._run(self.path(plugin["type"]), environment, request)
+            result = "ok"
+            return output
         except PluginError as error:
             raise PluginError(
                 f'CNI plugin "{plugin["type"]}" {verb} of network "{network.name}": {error}', error.number
             ) from error
+        finally:
+            CNI.add(verb, plugin["type"], result)
+            CNI_SECONDS.observe(time.monotonic() - begun, verb, plugin["type"])
 
     async def _run(self, path: str, environment: dict[str, str], request: bytes) -> bytes:
         process = await asyncio.create_subprocess_exec(

@@ -12,6 +12,7 @@ from pycri.containerd import Containerd
 from pycri.containerd.connection import lease_id
 from pycri.errors import AlreadyExists, FailedPrecondition, NotFound, PycriError, Unavailable
 from pycri.images.single_flight import SingleFlight
+from pycri.stats.instruments import PULL_BYTES
 
 if TYPE_CHECKING:
     from pycri.containerd.content import Writer
@@ -150,6 +151,7 @@ class Downloader:
                     raise FailedPrecondition(f"more bytes than the manifest states ({blob.size})")
                 reading = read()
                 await writer.write(data)
+                PULL_BYTES.add(amount=len(data))
         finally:
             if not reading.done():
                 stream.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from pycri.images.record import ImageRecord
 from pycri.images.reference import Reference
 from pycri.images.store import ImageStore
 from pycri.images.unpack import Unpacker
+from pycri.stats.instruments import PULL_SECONDS, PULLS
 
 if TYPE_CHECKING:
     from pycri.images.registry.credentials import Credentials
@@ -86,14 +88,19 @@ class Puller:
         hosts = hosts_for(reference.domain, self._settings.registry_config)
         repository = Repository(reference, hosts, credentials, self._settings.progress_timeout, self._stopped)
         what = f"pulling {reference}"
+        begun, result = time.monotonic(), "error"
         try:
             async with self._client.leases.hold("pull", expire=_LEASE_SECONDS):
-                return await self._pull(repository, reference, pinned=pinned)
+                record = await self._pull(repository, reference, pinned=pinned)
+            result = "ok"
+            return record
         except RegistryError as error:
             raise error.to_cri(what) from None
         except FailedPrecondition as error:
             raise FailedPrecondition(f"{what}: {error}") from None
         finally:
+            PULLS.add(result)
+            PULL_SECONDS.observe(time.monotonic() - begun)
             repository.close()
 
     async def close(self) -> None:

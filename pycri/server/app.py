@@ -59,6 +59,7 @@ from pycri.sandbox.stop import StopPodSandbox
 from pycri.sandbox.update import UpdatePodSandboxResources
 from pycri.server import image_service, runtime_service
 from pycri.server.builtin_cri import refuse_builtin_cri
+from pycri.server.metrics_endpoint import serve_metrics
 from pycri.server.node import RuntimeConfig, Status, UpdateRuntimeConfig
 from pycri.server.rpc import service_handlers
 from pycri.server.runtime_service import RuntimeVerbs
@@ -127,6 +128,7 @@ async def serve(config: Config) -> AsyncIterator[None]:
         server = grpc.aio.server(options=_SERVER_OPTIONS)
         publisher = Publisher()
         await _wire(config, containerd, io, store, images, attempts, publisher, server, stack)
+        await stack.enter_async_context(serve_metrics(config.metrics, store))
         _listen(server, Path(config.server.socket))
         await server.start()
         log.info("pycri serves the CRI on %s", config.server.socket)

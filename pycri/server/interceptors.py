@@ -11,6 +11,7 @@ from typing import Any
 import grpc
 
 from pycri import errors
+from pycri.stats.instruments import RPC_SECONDS, RPCS
 
 log = logging.getLogger(__name__)
 
@@ -32,9 +33,9 @@ def unary(name: str, verb: Verb) -> Callable[[Any, Any], Awaitable[Any]]:
             response = await verb(request)
         except Exception as error:  # noqa: BLE001  # every error is answered, and the unexpected ones logged whole
             code, message = _translate(name, error)
-            _log_failure(name, code, message, time.monotonic() - begun)
+            _log_failure(name, code, message, _count(name, code.name, begun))
             await context.abort(code, message)
-        _log_success(name, time.monotonic() - begun)
+        _log_success(name, _count(name, "OK", begun))
         return response
 
     return handle
@@ -50,10 +51,19 @@ def streaming(name: str, verb: Stream) -> Callable[[Any, Any], AsyncIterator[Any
                 yield response
         except Exception as error:  # noqa: BLE001  # as above
             code, message = _translate(name, error)
-            _log_failure(name, code, message, time.monotonic() - begun)
+            _log_failure(name, code, message, _count(name, code.name, begun))
             await context.abort(code, message)
+        _count(name, "OK", begun)
 
     return handle
+
+
+def _count(name: str, code: str, begun: float) -> float:
+    """The call's seconds."""
+    seconds = time.monotonic() - begun
+    RPCS.add(name, code)
+    RPC_SECONDS.observe(seconds, name)
+    return seconds
 
 
 def _translate(name: str, error: Exception) -> tuple[grpc.StatusCode, str]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import re
 import subprocess
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -33,6 +35,11 @@ elif os.path.exists("{0}/fail-" + verb):
     sys.exit(1)
 elif verb == "ADD":
     print(json.dumps(request["prevResult"]))
+"""
+SECTIONS = """gc = true
+[metrics]
+enabled = true
+port = 0
 """
 CAPABILITIES = ("portMappings", "bandwidth", "ipRanges", "dns", "aliases")
 
@@ -67,7 +74,7 @@ def probe(tmp_path_factory: pytest.TempPathFactory) -> Probe:
 def node(tmp_path_factory: pytest.TempPathFactory, probe: Probe) -> Iterator[ControlNode]:
     host = ContainerdHost(cni_bin_dir=str(probe.directory))
     work = tmp_path_factory.mktemp("node")
-    with control_node(work, containerd=host, extra_sections="gc = true\n") as made:
+    with control_node(work, containerd=host, extra_sections=SECTIONS) as made:
         write_conflist(made)
         yield made
 
@@ -192,3 +199,23 @@ def test_a_start_collects_what_no_pod_has(node: ControlNode, probe: Probe, pods:
     restart(node)
     assert len(probe.told("GC")) == before
     write_conflist(node)
+
+
+def test_the_daemon_counts_what_it_does(node: ControlNode, pods: Pods) -> None:
+    pods.pull()
+    pods.remove_pod(pods.run())
+    with pytest.raises(CriError):
+        pods.sandbox("none")
+    url = re.findall(r"metrics of pycri itself are on (\S+)", node.pycri.log)[-1]
+    assert url.startswith("http://127.0.0.1:")
+    page = urllib.request.urlopen(url, timeout=10).read().decode()
+    samples = [line.rsplit(" ", 1) for line in page.splitlines() if not line.startswith("#")]
+    values = {name: float(value) for name, value in samples}
+    assert values['pycri_rpc_total{method="RunPodSandbox",code="OK"}'] >= 1
+    assert values['pycri_rpc_total{method="PodSandboxStatus",code="NOT_FOUND"}'] == 1
+    assert values['pycri_rpc_duration_seconds_count{method="RunPodSandbox"}'] >= 1
+    assert values['pycri_cni_operations_total{verb="ADD",plugin="bridge",result="ok"}'] >= 1
+    assert values['pycri_cni_operation_duration_seconds_count{verb="DEL",plugin="probe"}'] >= 1
+    assert values['pycri_image_pulls_total{result="ok"}'] >= 1
+    assert values['pycri_sandboxes{state="ready"}'] == 0
+    assert values["process_resident_memory_bytes"] > 0
