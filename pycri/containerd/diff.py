@@ -1,4 +1,4 @@
-"""containerd's diff service: applies a layer to a snapshot's mounts."""
+"""containerd's diff service: applies a layer to a snapshot's mounts, or makes one of the difference."""
 
 from __future__ import annotations
 
@@ -25,3 +25,10 @@ class Diff:
         """
         request = pb.ApplyRequest(diff=layer, mounts=mounts)
         return (await self._connection.unary(_SERVICE, "Apply", request, pb.ApplyResponse)).applied
+
+    async def diff(
+        self, left: Iterable[Mount], right: Iterable[Mount], media_type: str, ref: str
+    ) -> Descriptor:
+        """What ``right`` has changed over ``left``, as a layer in the content store."""
+        request = pb.DiffRequest(left=left, right=right, media_type=media_type, ref=ref)
+        return (await self._connection.unary(_SERVICE, "Diff", request, pb.DiffResponse)).diff

@@ -241,7 +241,7 @@ async def _wire(
         events=publisher,
         pod_sandbox_metrics=PodSandboxMetrics(store, collector),
         update_pod_sandbox_resources=UpdatePodSandboxResources(store),
-        checkpoint_container=CheckpointContainer(config),
+        checkpoint_container=CheckpointContainer(config, store, containerd, handlers, locks),
     )
     server.add_generic_rpc_handlers(
         (

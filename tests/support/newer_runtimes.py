@@ -1,4 +1,4 @@
-"""OCI runtimes of Debian sid on a machine with an older libc: copies that load sid's libraries instead.
+"""Debian sid's OCI runtimes and criu on a machine with an older libc: copies that load sid's libraries.
 
 runc and crun execute themselves again through /proc/self/exe, so an environment variable or a wrapper around
 the loader does not do: the copy's own header names sid's loader and library directories (patchelf does that).
@@ -16,13 +16,19 @@ from tests.support.debian import unpack
 
 _LIBRARIES = {
     "runc": ("libc6", "libseccomp2"),
+    "criu": (
+        *("libc6", "libbsd0", "libmd0", "libgnutls30t64", "libnftables1", "libprotobuf-c1", "libnl-3-200"),
+        *("libnet9", "libuuid1", "libjansson4", "libmnl0", "libnftnl11", "libedit2", "libtinfo6", "libgmp10"),
+        *("libhogweed6t64", "libnettle8t64", "libidn2-0", "libunistring5", "libp11-kit0", "libtasn1-6"),
+        *("libffi8", "libxtables12", "libzstd1", "libbrotli1", "zlib1g"),
+    ),
     "crun": ("libc6", "libseccomp2", "libsystemd0", "libcap2", "libblake3-0", "libjson-c5"),
 }
-_PROGRAMS = {"runc": "usr/sbin/runc", "crun": "usr/bin/crun"}
+_PROGRAMS = {"runc": "usr/sbin/runc", "crun": "usr/bin/crun", "criu": "usr/sbin/criu"}
 
 
 def runtime(name: str) -> Path:
-    """The path of sid's ``runc`` or ``crun``, runnable here. Raises DebianError, AssertionError."""
+    """The path of sid's ``runc``, ``crun`` or ``criu``, runnable here. Raises DebianError, AssertionError."""
     package = unpack("sid", name)
     made = package.with_name(f"{package.name}.portable")
     program = made / name

@@ -1,0 +1,86 @@
+"""CheckpointContainer with a real criu: what is in the archive, and that the container goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from installer.verify.client import CriError
+from pycri._generated import cri_pb2 as cri
+from tests.support import newer_runtimes
+from tests.support.control_node import ControlNode, control_node
+from tests.support.cri_pods import await_true
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlNode]:
+    before = os.environ["PATH"]
+    os.environ["PATH"] = f"{newer_runtimes.runtime('criu').parent}:{before}"  # containerd's, and so runc's
+    try:
+        with control_node(tmp_path_factory.mktemp("node"), "enable_checkpoint = true") as made:
+            yield made
+    finally:
+        os.environ["PATH"] = before
+
+
+def checkpoint(node: ControlNode, container: str, location: Path | str, timeout: int = 60) -> None:
+    request = cri.CheckpointContainerRequest(container_id=container, location=str(location), timeout=timeout)
+    node.pods.runtime.CheckpointContainer(request, timeout=90)
+
+
+def test_a_checkpoint_holds_memory_files_and_description(node: ControlNode, tmp_path: Path) -> None:
+    pods = node.pods
+    pod = pods.run()
+    script = "echo changed >/file; i=0; while :; do i=$((i+1)); echo line $i; sleep 0.05; done"
+    container = pods.start(pod, "sh", "-c", script)
+    log = Path(pods.status(container).log_path)
+    await_true(lambda: log.exists() and "line 3" in log.read_text())
+    archive = tmp_path / "made/checkpoint.tar"
+    checkpoint(node, container, archive)
+    assert archive.stat().st_mode & 0o777 == 0o600
+    assert [path.name for path in archive.parent.iterdir()] == ["checkpoint.tar"]
+    with tarfile.open(archive) as found:
+        names = set(found.getnames())
+        assert {"checkpoint/inventory.img", "checkpoint/pstree.img", "dump.log", "container.log"} <= names
+
+        def read(name: str) -> bytes:
+            file = found.extractfile(name)
+            assert file is not None
+            return file.read()
+
+        config = json.loads(read("config.dump"))
+        assert (config["id"], config["runtime"], config["restored"]) == (container, "runc", False)
+        assert json.loads(read("spec.dump"))["process"]["args"][0] == "sh"
+        assert json.loads(read("status.dump"))["state"] == "CONTAINER_RUNNING"
+        assert b"line 3" in read("container.log")
+        changes = found.extractfile("rootfs-diff.tar")
+        assert changes is not None
+        with tarfile.open(fileobj=changes) as layer:
+            assert "file" in layer.getnames()
+    lines = log.read_text().count("\n")
+    await_true(lambda: log.read_text().count("\n") > lines + 3)  # it goes on
+    assert pods.status(container).state == cri.CONTAINER_RUNNING
+    assert list((node.pycri.root / "lib/checkpoints").iterdir()) == []
+    checkpoint(node, container, archive)  # once more, over the first
+    pods.remove_pod(pod)
+
+
+def test_what_cannot_be_checkpointed_is_said(node: ControlNode, tmp_path: Path) -> None:
+    pods = node.pods
+    pod = pods.run()
+    container = pods.create(pod, "sleep", "1000")
+    with pytest.raises(CriError, match=r"FAILED_PRECONDITION.*not running"):
+        checkpoint(node, container, tmp_path / "x")
+    with pytest.raises(CriError, match="NOT_FOUND"):
+        checkpoint(node, "none", tmp_path / "x")
+    with pytest.raises(CriError, match=r"INVALID_ARGUMENT.*must be absolute"):
+        checkpoint(node, container, "x")
+    assert list(tmp_path.iterdir()) == []
+    pods.remove_pod(pod)
