@@ -33,7 +33,7 @@ class Unit:
     @property
     def steady(self) -> bool:
         """Whether it runs, and not just between two crashes."""
-        return self.active == "active" and (self.active_seconds or 0) > 15
+        return self.active == "active" and (self.active_seconds or 0) > 10
 
 
 @dataclass(frozen=True)

@@ -84,9 +84,16 @@ class Connection:
     def open(self, argv: list[str], timeout: float = 60.0) -> paramiko.Channel:
         """Start a command as root and return its channel: its stdin, stdout and stderr."""
         command = privileged(argv, become=self._settings.become)
-        channel = self.transport.open_session(timeout=timeout)
-        channel.settimeout(timeout)
-        channel.exec_command(command.line)
+        try:
+            channel = self.transport.open_session(timeout=timeout)
+            channel.settimeout(timeout)
+            channel.exec_command(command.line)
+        except (OSError, EOFError, paramiko.SSHException) as error:
+            raise ConnectError(
+                f"the SSH connection broke before `{argv[0]}`: {error or type(error).__name__}",
+                host=self.host,
+                fix="sshd lets us in and then ends the session: its journal on the host says why",
+            ) from error
         try:
             self._await_start(channel, command.prompt, command.started)
         except TimeoutError:

@@ -25,6 +25,12 @@ def test_a_machine_becomes_a_verified_node(tmp_path: Path) -> None:
         assert [host["state"] for host in second["hosts"]] == ["ok"]
         verified = nodestrap("verify", "-i", inventory, "--json").stdout
         assert '"runtime.config"' in verified or "cgroup" in verified
+        # Only here has a host a clock of its own to be wrong.
+        assert nodestrap.json("doctor", "-i", inventory)["exit_code"] == 0
+        nodestrap.on(LAB, "node1", "date -s -400seconds")
+        sick = nodestrap.json("doctor", "-i", inventory, code=12)
+        assert sick["hosts"][0]["findings"][0]["cause"] == "clock-skew"
+        nodestrap.on(LAB, "node1", "date -s +400seconds")
         print(json.dumps({"first": first["phases"], "second": second["phases"]}))
     finally:
         nodestrap.lab_down(LAB)

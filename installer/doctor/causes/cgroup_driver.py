@@ -9,7 +9,7 @@ from installer.doctor.finding import Finding, cause
 from installer.verify import node_files
 
 _ASKS_THE_RUNTIME = (1, 31)  # KubeletCgroupDriverFromCRI is on by default: the kubelet's own setting is moot
-_SAID = r"expected cgroupsPath to be of format|is different from docker cgroup driver|cgroup driver.*differ"
+_SAID = r"but pycri uses the \w+ driver|expected cgroupsPath to be of format|cgroup driver.*differ"
 
 
 def diagnose(evidence: Evidence) -> Iterator[Finding]:

@@ -8,7 +8,8 @@ from installer.doctor.evidence import KUBELET, Evidence, quoted
 from installer.doctor.finding import Finding, cause
 from installer.verify.node_files import KUBELET as CONFIG
 
-_WORTH_READING = r"^[EF]\d{4}|failed|fatal|panic|error"
+_FATAL = r"^F\d{4} |command failed|panic: "
+_WORTH_READING = r"^E\d{4} |failed|fatal|error"
 
 
 def diagnose(evidence: Evidence) -> Iterator[Finding]:
@@ -18,7 +19,11 @@ def diagnose(evidence: Evidence) -> Iterator[Finding]:
     if unit.active == "active" and (unit.steady or unit.restarts < 3):
         return
     lines = evidence.journals.get(KUBELET, ())
-    said = evidence.line(KUBELET, _WORTH_READING) or (quoted(KUBELET, lines[-1][1]) if lines else None)
+    said = (
+        evidence.line(KUBELET, _FATAL)
+        or evidence.line(KUBELET, _WORTH_READING)
+        or (quoted(KUBELET, lines[-1][1]) if lines else None)
+    )
     yield cause(
         f"the kubelet is not running ({unit.active})"
         if unit.restarts < 3

@@ -1,5 +1,6 @@
 """The services of a node and the last lines of their journals."""
 
+import re
 import subprocess
 import time
 from typing import Any, Dict, List  # noqa: UP035 - Python 3.6
@@ -7,9 +8,11 @@ from typing import Any, Dict, List  # noqa: UP035 - Python 3.6
 # ruff: noqa: UP006 - Python 3.6
 
 UNITS = ("containerd.service", "pycri.service", "pycri-io.service", "kubelet.service")
-PROPERTIES = "Id,LoadState,ActiveState,SubState,Result,NRestarts,ExecMainStatus,ActiveEnterTimestampMonotonic"
-LINES = 150  # of each journal
+PROPERTIES = "Id,LoadState,ActiveState,SubState,Result,NRestarts,ActiveEnterTimestampMonotonic"
+READ, LINES = 4000, 150  # of each journal: looked at, and kept
 MINUTES = 30  # what is older tells of another trouble
+# klog's informational lines, and what Go prints of its goroutines at log.Fatal and panics.
+NOISE = re.compile(r"I\d{4} |goroutine \d+ \[|created by |\s|[^\s(]+\(.*\)$|$")
 
 
 def gather() -> Dict[str, Any]:
@@ -33,8 +36,8 @@ def states() -> Dict[str, Any]:
 
 def journal(unit: str) -> List[List[Any]]:
     """``[seconds since the epoch, message]`` of the last lines, oldest first."""
-    command = ["journalctl", "-q", "--no-pager", "-b", "-o", "short-unix", "-n", str(LINES)]
-    command += ["--since", f"-{MINUTES}min", "-u", unit]
+    command = ["journalctl", "-q", "--no-pager", "-b", "-o", "short-unix", "-n", str(READ)]
+    command += ["-u", unit]  # no --since: some releases then count -n from there on
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
     lines: List[List[Any]] = []
     for line in done.stdout.decode(errors="replace").splitlines():
@@ -42,8 +45,10 @@ def journal(unit: str) -> List[List[Any]]:
         try:
             seconds = float(stamp)
         except ValueError:  # a further line of the message before
-            if lines:
+            if lines and len(lines[-1][1]) < 2000:
                 lines[-1][1] += "\n" + line.strip()
             continue
-        lines.append([seconds, rest.partition(": ")[2][:2000]])
-    return lines
+        text = rest.partition(": ")[2]
+        if seconds > time.time() - MINUTES * 60 and not NOISE.match(text):
+            lines.append([seconds, text[:2000]])
+    return lines[-LINES:]
