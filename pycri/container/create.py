@@ -11,7 +11,7 @@ import time
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from pycri import cgroups, errors, labels
+from pycri import cgroups, errors, labels, windows
 from pycri._generated import cri_pb2 as cri
 from pycri._generated.containerd_containers_pb2 import Container
 from pycri.attempts import Attempts, ignore_missing, together
@@ -74,6 +74,7 @@ class CreateContainer:
             raise errors.FailedPrecondition(f"sandbox {sandbox.id} is not ready: its containers cannot start")
         if not request.config.metadata.name:
             raise errors.InvalidArgument("a container needs metadata with a name")
+        windows.refuse(request.config)
         record = self._new_record(request.config, sandbox)
         created = await self._attempts.join(("create", record.name), lambda: self._create(record, sandbox))
         return cri.CreateContainerResponse(container_id=created)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 
-from pycri import errors
+from pycri import errors, windows
 from pycri._generated import cri_pb2 as cri
 from pycri._generated.containerd_containers_pb2 import Container
 from pycri.attempts import Locks
@@ -26,7 +26,8 @@ class UpdateContainerResources:
     async def __call__(
         self, request: cri.UpdateContainerResourcesRequest
     ) -> cri.UpdateContainerResourcesResponse:
-        """Raises NotFound, FailedPrecondition (ended), and what the runtime reports."""
+        """Raises NotFound, FailedPrecondition (ended), InvalidArgument, and what the runtime reports."""
+        windows.refuse(request)
         found = self._store.containers.get(request.container_id)
         async with self._locks.hold(found.id):
             record = self._store.containers.get(found.id)

@@ -9,7 +9,7 @@ import secrets
 import time
 from contextlib import AsyncExitStack
 
-from pycri import cgroups, errors
+from pycri import cgroups, errors, windows
 from pycri._generated import cri_pb2 as cri
 from pycri.attempts import Attempts, together
 from pycri.cni import Conflist, Network, netns
@@ -63,6 +63,7 @@ class RunPodSandbox:
         config = request.config
         if not (config.metadata.name and config.metadata.namespace and config.metadata.uid):
             raise errors.InvalidArgument("a sandbox needs metadata with name, namespace and uid")
+        windows.refuse(config)
         files.validate(config)
         sysctls(config)
         id_mappings.of_pod(config.linux.security_context.namespace_options)

@@ -7,7 +7,15 @@ from typing import Any
 
 from pycri import errors
 from pycri._generated import cri_pb2 as cri
-from pycri.container.spec import capabilities, id_mappings, namespaces, resources, seccomp, selinux
+from pycri.container.spec import (
+    apparmor,
+    capabilities,
+    id_mappings,
+    namespaces,
+    resources,
+    seccomp,
+    selinux,
+)
 from pycri.container.spec.build import MASKED_PATHS, OCI_VERSION, READONLY_PATHS
 from pycri.container.spec.mounts import kernel_mounts
 from pycri.store import SandboxRecord
@@ -70,6 +78,11 @@ def sandbox_spec(
     }
     if label:
         spec["process"]["selinuxLabel"] = label
+    if context.HasField("apparmor"):  # none but on request: the pause process is ours
+        asked = cri.LinuxContainerSecurityContext(apparmor=context.apparmor, privileged=context.privileged)
+        confined = apparmor.of_container(asked)
+        if confined:
+            spec["process"]["apparmorProfile"] = confined
     if options.network != cri.NODE:
         spec["hostname"] = hostname
     return spec

@@ -5,6 +5,8 @@ import pytest
 from pycri import errors
 from pycri._generated import cri_pb2 as cri
 from pycri.container.spec import apparmor
+from pycri.sandbox.spec import sandbox_spec
+from pycri.store import SandboxRecord
 
 KIND = cri.SecurityProfile
 CONTEXT = cri.LinuxContainerSecurityContext
@@ -97,3 +99,18 @@ def test_a_host_without_apparmor_says_so(asked, monkeypatch, tmp_path):
         apparmor.of_container(asked)
     assert apparmor.of_container(CONTEXT()) == apparmor.of_container(profile(KIND.Unconfined)) == ""
     apparmor.enabled.cache_clear()
+
+
+def test_the_pods_own_process(kernel):
+    def of_pod(**fields):
+        pod = cri.PodSandboxConfig()
+        pod.linux.security_context.MergeFrom(cri.LinuxSandboxSecurityContext(**fields))
+        record = SandboxRecord(id="a", config=pod, created_at=1, cgroup="/c")
+        return sandbox_spec(record, {}, "h")["process"].get("apparmorProfile")
+
+    kernel("web", "pycri-default")
+    assert of_pod() is None
+    assert of_pod(apparmor=KIND(profile_type=KIND.Localhost, localhost_ref="web")) == "web"
+    assert of_pod(apparmor=KIND(profile_type=KIND.RuntimeDefault)) == "pycri-default"
+    with pytest.raises(errors.InvalidArgument, match='"none" is not loaded'):
+        of_pod(apparmor=KIND(profile_type=KIND.Localhost, localhost_ref="none"))

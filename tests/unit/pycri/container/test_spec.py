@@ -219,6 +219,7 @@ def test_recursive_read_only_is_refused_where_it_cannot_be():
         {"host_path": "x"},
         {"recursive_read_only": True},
         {"uidMappings": [cri.IDMapping()]},
+        {"gidMappings": [cri.IDMapping()]},
         {"readonly": True, "recursive_read_only": True, "propagation": cri.PROPAGATION_BIDIRECTIONAL},
     ],
 )
@@ -238,6 +239,14 @@ def test_resources():
     assert found["memory"]["limit"] == 1 << 20
     assert found["memory"].get("swap", 1 << 20) == 1 << 20
     assert resources.of_container(cri.LinuxContainerResources()) == {}
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_hugepage_limits(monkeypatch, there):
+    monkeypatch.setattr(cgroups, "has_hugetlb", lambda: there)
+    limits = [cri.HugepageLimit(page_size="2MB", limit=4 << 20)]
+    found = resources.of_container(cri.LinuxContainerResources(hugepage_limits=limits))
+    assert found.get("hugepageLimits") == ([{"pageSize": "2MB", "limit": 4 << 20}] if there else None)
 
 
 def test_unified_and_swap():

@@ -117,3 +117,32 @@ def test_pause_spec_of_a_host_pod():
     found = sandbox_spec(record(with_sysctls({}, network=cri.NODE, pid=cri.NODE, ipc=cri.NODE)), {}, "web")
     assert [item["type"] for item in found["linux"]["namespaces"]] == ["mount"]
     assert "hostname" not in found
+
+
+@pytest.mark.parametrize(
+    ("fields", "user", "filtered"),
+    [
+        ({}, (0, 0, [0]), False),
+        ({"readonly_rootfs": True}, (0, 0, [0]), False),
+        (
+            {"run_as_user": cri.Int64Value(value=5), "supplemental_groups": [7]},
+            (5, 0, [0, 7]),
+            False,
+        ),
+        (
+            {"supplemental_groups": [7], "supplemental_groups_policy": cri.Strict},
+            (0, 0, [0, 7]),
+            False,
+        ),
+        ({"seccomp_profile_path": "runtime/default"}, (0, 0, [0]), True),
+        ({"seccomp_profile_path": "runtime/default", "privileged": True}, (0, 0, [0]), False),
+        ({"seccomp_profile_path": "unconfined"}, (0, 0, [0]), False),
+    ],
+)
+def test_pause_spec_of_every_security_context(fields, user, filtered):
+    context = cri.LinuxSandboxSecurityContext(**fields)
+    config = cri.PodSandboxConfig(linux=cri.LinuxPodSandboxConfig(security_context=context))
+    found = sandbox_spec(record(config), {"Entrypoint": ["/pause"]}, "web")
+    assert found["root"]["readonly"]
+    assert tuple(found["process"]["user"].values()) == user
+    assert ("seccomp" in found["linux"]) == filtered
