@@ -11,6 +11,7 @@ container row, task stopped           ended with the task's own code and time
 container row "created", task runs    running: pycri died between the start and writing it down
 containerd record, no row             removed, if it carries our extension; others' are left alone
 snapshot, netns, directory; no row    removed, if it is ours
+checkpoint begun, not finished        the container goes on; nothing is kept of it
 no database                           rows rebuilt from the records' extensions and the tasks
 ====================================  ==========================================================
 """
@@ -30,6 +31,7 @@ from pycri._generated.containerd_containers_pb2 import Container
 from pycri.attempts import ignore_missing
 from pycri.cni import Network, netns
 from pycri.config import Config
+from pycri.container.checkpoint import end_unfinished
 from pycri.container.exit import ContainerExit
 from pycri.container.image_volumes import ImageVolumes
 from pycri.containerd import Containerd
@@ -133,6 +135,7 @@ class Recovery:
         for container_id in self._image_volumes.leftovers(rows):
             await self._image_volumes.unmount(container_id)
         await self._remove_snapshots(rows)
+        await end_unfinished(self._config, self._containerd)
         self._remove_namespaces()
         self._remove_directories(rows)
         await self._close_streams()

@@ -52,7 +52,7 @@ class CheckpointContainer:
         self, config: Config, store: Store, containerd: Containerd, handlers: Handlers, locks: Locks
     ) -> None:
         self._enabled = config.enable_checkpoint
-        self._directory = Path(config.root, "checkpoints")
+        self._directory = directory(config)
         self._snapshotter = config.containerd.snapshotter
         self._store = store
         self._containerd = containerd
@@ -69,7 +69,7 @@ class CheckpointContainer:
             raise errors.FailedPrecondition(f"the shim {handler.type} cannot checkpoint its containers")
         timeout = float(request.timeout) if request.timeout > 0 else _DEFAULT_TIMEOUT
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(dir=self._directory))
+        work = Path(tempfile.mkdtemp(dir=self._directory, prefix=f"{record.id}."))
         try:
             async with self._locks.hold(record.id):
                 await asyncio.wait_for(self._dump(record, work), timeout)
@@ -166,6 +166,20 @@ class CheckpointContainer:
         _write_json(work / "status.dump", MessageToDict(of_record(record), preserving_proto_field_name=True))
         if record.log_path and Path(record.log_path).is_file():
             await asyncio.to_thread(shutil.copyfile, record.log_path, work / "container.log")
+
+
+def directory(config: Config) -> Path:
+    """Where checkpoints are put together."""
+    return Path(config.root, "checkpoints")
+
+
+async def end_unfinished(config: Config, containerd: Containerd) -> None:
+    """At start: containers that stood still when pycri was killed go on, and what was written is removed."""
+    found = directory(config)
+    for work in sorted(found.iterdir()) if found.is_dir() else ():
+        with suppress(errors.NotFound, errors.FailedPrecondition):  # it has ended, or runs
+            await containerd.tasks.resume(work.name.partition(".")[0])
+        shutil.rmtree(work, ignore_errors=True)
 
 
 def _write_json(path: Path, document: dict[str, Any]) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+import signal
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -69,6 +71,30 @@ def test_a_checkpoint_holds_memory_files_and_description(node: ControlNode, tmp_
     assert pods.status(container).state == cri.CONTAINER_RUNNING
     assert list((node.pycri.root / "lib/checkpoints").iterdir()) == []
     checkpoint(node, container, archive)  # once more, over the first
+    pods.remove_pod(pod)
+
+
+def test_a_container_whose_checkpoint_was_cut_short_goes_on(node: ControlNode) -> None:
+    """As after a SIGKILL in the middle: it stands still, and its directory is there."""
+    pods = node.pods
+    pod = pods.run()
+    container = pods.start(pod, "sh", "-c", "while :; do echo line; sleep 0.05; done")
+    log = Path(pods.status(container).log_path)
+    await_true(lambda: log.exists() and log.stat().st_size > 0)
+    node.pycri.end("control", signal.SIGKILL)
+
+    async def pause() -> None:
+        async with node.containerd.client(node.pycri.namespace) as client:
+            await client.tasks.pause(container)
+
+    asyncio.run(pause())
+    work = node.pycri.root / f"lib/checkpoints/{container}.x"
+    work.mkdir(parents=True)
+    size = log.stat().st_size
+    node.pycri.start("control", ["serve", "--control-only"])
+    node.pycri.wait_ready()
+    assert not work.exists()
+    await_true(lambda: log.stat().st_size > size + 20)
     pods.remove_pod(pod)
 
 
