@@ -98,6 +98,20 @@ def test_a_container_whose_checkpoint_was_cut_short_goes_on(node: ControlNode) -
     pods.remove_pod(pod)
 
 
+def test_nothing_is_restored_from_an_archive(node: ControlNode, tmp_path: Path) -> None:
+    """Other runtimes take the path of an archive for an image, and its contents for theirs."""
+    pods = node.pods
+    pod = pods.run()
+    container = pods.start(pod, "sleep", "1000")
+    archive = tmp_path / "checkpoint.tar"
+    checkpoint(node, container, archive)
+    with pytest.raises(CriError, match=r"INVALID_ARGUMENT|NOT_FOUND"):
+        pods.create(pod, "true", image=cri.ImageSpec(image=str(archive)))
+    with pytest.raises(CriError, match="INVALID_ARGUMENT"):
+        pods.pull(str(archive))
+    pods.remove_pod(pod)
+
+
 def test_what_cannot_be_checkpointed_is_said(node: ControlNode, tmp_path: Path) -> None:
     pods = node.pods
     pod = pods.run()

@@ -64,6 +64,21 @@ def test_socket_is_roots(node: ControlNode) -> None:
     assert stat.S_IMODE((node.pycri.root / "lib").stat().st_mode) == 0o700
 
 
+def test_there_is_no_abstract_socket(node: ControlNode) -> None:
+    """CVE-2020-15257: an abstract socket is open to every pod that uses the host's network."""
+    listening = {
+        fields[6]: fields[7]
+        for line in Path("/proc/net/unix").read_text().splitlines()[1:]
+        if len(fields := line.split()) == 8 and fields[7].startswith("@")
+    }
+    for name, process in node.pycri.processes.items():
+        command = ["find", f"/proc/{process.pid}/fd", "-lname", "socket:*", "-printf", "%l\n"]
+        found = subprocess.run(command, capture_output=True, text=True, check=False).stdout.split()
+        assert found, f"{name} has no sockets at all"
+        held = [listening[inode] for link in found if (inode := link[8:-1]) in listening]
+        assert held == [], f"{name} holds abstract sockets: {held}"
+
+
 def test_large_messages(node: ControlNode) -> None:
     """An annotation of 1 MiB comes and goes."""
     pod = node.pods.run(annotations={"big": "x" * (1 << 20)})

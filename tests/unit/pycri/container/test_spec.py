@@ -194,6 +194,13 @@ def test_parents_come_before_children(tmp_path):
     assert order == ["/a", "/a/b", "/a/b/c"]
 
 
+def test_an_images_own_volumes_mount_nothing():
+    """CVE-2022-23648: a VOLUME once was a path that the host resolved."""
+    evil = {"/../../../etc": {}, "/a/../../etc/shadow": {}, "relative": {}}
+    with_volumes, without = spec(image={"Volumes": evil}), spec(image={})
+    assert with_volumes == without
+
+
 def test_missing_host_directory_is_made(tmp_path):
     mounted(cri.Mount(container_path="/x", host_path=str(tmp_path / "new/dir")))
     assert (tmp_path / "new/dir").is_dir()
