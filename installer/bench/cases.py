@@ -1,4 +1,4 @@
-"""The steps that are timed: one pod's life, many pods at once, lists of many containers, an image pull."""
+"""What is measured: one pod's life, many pods at once, lists of many containers, image pulls, idle cost."""
 
 from __future__ import annotations
 
@@ -8,19 +8,24 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from installer.bench import resources
 from installer.bench.samples import Samples
 from installer.verify.client import CriClient
 from installer.verify.pods import FOREVER, remove_pod
 from pycri._generated import cri_pb2
 
 LABEL = "io.nodestrap.bench"
+# A side may answer with statistics that are a second old: a call sooner would measure its memory only.
+STATS_INTERVAL = 1.05
 
 
 class Side:
     """One endpoint under measurement; ``index`` 0 is ours, 1 the one it is compared with."""
 
-    def __init__(self, index: int, target: str, image: str) -> None:
+    def __init__(self, index: int, target: str, image: str, processes: Sequence[int] = ()) -> None:
+        """``processes`` are pids of this machine whose memory and CPU are the endpoint's."""
         self.index = index
+        self.processes = tuple(processes)
         self.cri = CriClient(target)
         self.cri.negotiate()
         self.image = image
@@ -52,17 +57,29 @@ class Side:
     def start(self, container_id: str) -> None:
         self.cri.runtime.StartContainer(cri_pb2.StartContainerRequest(container_id=container_id))
 
-    def pull(self) -> None:
-        request = cri_pb2.PullImageRequest(image=cri_pb2.ImageSpec(image=self.image))
+    def pull(self, image: str) -> None:
+        request = cri_pb2.PullImageRequest(image=cri_pb2.ImageSpec(image=image))
         self.cri.image.PullImage(request)
+
+    def remove_image(self, image: str) -> None:
+        request = cri_pb2.RemoveImageRequest(image=cri_pb2.ImageSpec(image=image))
+        self.cri.image.RemoveImage(request)
 
     def clean_up(self) -> None:
         """Remove every pod that a benchmark made here, also an earlier one."""
         listed = self.cri.runtime.ListPodSandbox(
             cri_pb2.ListPodSandboxRequest(filter=cri_pb2.PodSandboxFilter(label_selector={LABEL: "1"}))
         )
-        for pod in listed.items:
-            remove_pod(self.cri, pod.id)
+        containers = self.cri.runtime.ListContainers(
+            cri_pb2.ListContainersRequest(filter=cri_pb2.ContainerFilter(label_selector={LABEL: "1"}))
+        ).containers
+        with ThreadPoolExecutor(max_workers=8) as pool:
+            # one by one: an endpoint may not manage a pod of a thousand containers within one call's deadline
+            list(pool.map(lambda container: self._remove_container(container.id), containers))
+            list(pool.map(lambda pod: remove_pod(self.cri, pod.id), listed.items))
+
+    def _remove_container(self, container_id: str) -> None:
+        self.cri.runtime.RemoveContainer(cri_pb2.RemoveContainerRequest(container_id=container_id))
 
 
 def one_pod(side: Side, samples: Samples, number: int) -> None:
@@ -99,11 +116,11 @@ def burst(side: Side, samples: Samples, pods: int) -> None:
             side.start(side.create(pod, config, "main"))
             return pod
 
-        with samples.time(side.index, "all pods running"):
+        with samples.time(side.index, f"all pods running, {pods}"):
             ids = list(pool.map(start, range(pods)))
-        with samples.time(side.index, "all pods stopped"):
+        with samples.time(side.index, f"all pods stopped, {pods}"):
             list(pool.map(lambda pod: _stop(side, pod), ids))
-        with samples.time(side.index, "all pods removed"):
+        with samples.time(side.index, f"all pods removed, {pods}"):
             list(pool.map(lambda pod: _remove(side, pod), ids))
 
 
@@ -116,38 +133,44 @@ def lists(sides: Sequence[Side], samples: Samples, containers: int, rounds: int)
             list(pool.map(lambda n, s=side, p=pod, c=config: s.create(p, c, f"c{n}"), range(containers)))
     for _ in range(rounds):
         for side in sides:
-            with samples.time(side.index, "ListContainers"):
+            with samples.time(side.index, f"ListContainers of {containers}"):
                 listed = side.cri.runtime.ListContainers(cri_pb2.ListContainersRequest())
             if len(listed.containers) < containers:
                 raise RuntimeError(f"{side.cri.target} lists {len(listed.containers)} of {containers}")
-            with samples.time(side.index, "ListPodSandbox"):
+            with samples.time(side.index, f"ListPodSandbox with {containers}"):
                 side.cri.runtime.ListPodSandbox(cri_pb2.ListPodSandboxRequest())
     for side in sides:
         side.clean_up()
 
 
-def stats(sides: Sequence[Side], samples: Samples, pods: int, rounds: int) -> None:
-    """ListContainerStats with one running container in each of ``pods`` pods."""
+def running(sides: Sequence[Side], samples: Samples, pods: int, rounds: int) -> None:
+    """ListContainerStats, memory and idle CPU with one running container in each of ``pods`` pods."""
     for side in sides:
-        for number in range(pods):
+
+        def start(number: int, side: Side = side) -> None:
             config = side.pod_config(f"stats-{number}")
             side.start(side.create(side.run_pod(config), config, "main"))
-    for _ in range(rounds):
-        for side in sides:
-            with samples.time(side.index, "ListContainerStats"):
+
+        with ThreadPoolExecutor(max_workers=8) as pool:
+            list(pool.map(start, range(pods)))
+    resources.idle(sides, samples, pods)
+    for number in range(rounds):
+        for side in sides if number % 2 == 0 else reversed(sides):
+            with samples.time(side.index, f"ListContainerStats of {pods}"):
                 found = side.cri.runtime.ListContainerStats(cri_pb2.ListContainerStatsRequest())
             if len(found.stats) < pods:
                 raise RuntimeError(f"{side.cri.target} has stats of {len(found.stats)} of {pods} containers")
+        time.sleep(STATS_INTERVAL)
     for side in sides:
         side.clean_up()
 
 
-def pull(side: Side, samples: Samples) -> None:
-    """Pull the image onto a side that does not have it."""
-    request = cri_pb2.RemoveImageRequest(image=cri_pb2.ImageSpec(image=side.image))
-    side.cri.image.RemoveImage(request)
-    with samples.time(side.index, "PullImage"):
-        side.pull()
+def pull(side: Side, sides: Sequence[Side], samples: Samples, image: str) -> None:
+    """Pull an image that neither side has: two endpoints on one containerd share its content."""
+    for each in sides:
+        each.remove_image(image)
+    with samples.time(side.index, f"PullImage {image.rpartition('/')[2]}"):
+        side.pull(image)
 
 
 def _stop(side: Side, pod: str) -> None:

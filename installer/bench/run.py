@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from installer.bench import cases, logs
+from installer.bench import cases, logs, resources
 from installer.bench.samples import Samples
 
 
@@ -14,11 +14,13 @@ class Plan:
     """How much of each case; 0 leaves a case out."""
 
     pods: int = 30
-    burst: int = 20
+    burst: int = 50
     containers: int = 1000
-    stats_pods: int = 20
+    stats_pods: int = 100
     pulls: int = 5
     log_megabytes: int = 100
+    pull_images: tuple[str, ...] = ()
+    """What is pulled; empty: the image that the pods run."""
 
 
 def measure(
@@ -29,11 +31,14 @@ def measure(
     try:
         for side in sides:
             side.clean_up()
-            side.pull()
-        for number in range(plan.pulls):
-            progress(f"image pull {number + 1}/{plan.pulls}")
-            for side in _turn(sides, number):
-                cases.pull(side, samples)
+        resources.memory(sides, samples, "RSS idle")
+        for image in plan.pull_images or (sides[0].image,):
+            for number in range(plan.pulls):
+                progress(f"pull of {image}, {number + 1}/{plan.pulls}")
+                for side in _turn(sides, number):
+                    cases.pull(side, sides, samples, image)
+        for side in sides:
+            side.pull(side.image)
         for number in range(plan.pods + 1):
             progress(f"one pod {number}/{plan.pods}")
             for side in _turn(sides, number):  # number 0 warms both up
@@ -47,8 +52,8 @@ def measure(
             for side in _turn(sides, number):
                 logs.full_speed(side, samples, number, plan.log_megabytes)
         if plan.stats_pods:
-            progress(f"stats of {plan.stats_pods} running containers")
-            cases.stats(sides, samples, plan.stats_pods, rounds=20)
+            progress(f"{plan.stats_pods} running containers")
+            cases.running(sides, samples, plan.stats_pods, rounds=20)
         if plan.containers:
             progress(f"lists of {plan.containers} containers")
             cases.lists(sides, samples, plan.containers, rounds=20)

@@ -33,6 +33,26 @@ def test_a_missed_bar_and_a_step_without_one() -> None:
     assert remove.met is None
 
 
+def test_bars_go_by_the_beginning_of_a_name() -> None:
+    samples = Samples()
+    for step in ("PullImage 70mb:latest", "all pods running, 50", "PullImages"):
+        samples.add(0, step, 0.9)
+        samples.add(1, step, 1.0)
+    assert [row.bar for row in samples.rows()] == [1.0, 0.85, None]
+
+
+def test_memory_is_held_to_a_limit_of_its_own() -> None:
+    samples = Samples()
+    for ours in (109.0, 111.0):
+        samples.add(0, "RSS idle", ours, "MB")
+        samples.add(1, "RSS idle", 50.0, "MB")
+    (row,) = samples.rows()
+    assert (row.ours, row.unit, row.limit, row.met) == (110.0, "MB", 110.0, True)
+    out = io.StringIO()
+    print_table([row], ("a", "b"), Console(file=out, width=100))
+    assert out.getvalue().count("110.0 MB") == 2
+
+
 def test_a_step_that_failed_on_one_side_is_not_compared() -> None:
     samples = Samples()
     with pytest.raises(OSError), samples.time(0, "ExecSync"):
