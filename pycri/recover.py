@@ -117,7 +117,7 @@ class Recovery:
         self._snapshotter = config.containerd.snapshotter
 
     async def __call__(self) -> None:
-        """Raises what containerd raises. A sandbox that resists is kept, as not ready, and logged."""
+        """Raises what containerd raises. What resists is kept, a sandbox as not ready, and logged."""
         known = await self._store.load()
         found, processes = await asyncio.gather(
             self._containerd.containers.list(f'labels."{labels.KIND}"'), self._containerd.tasks.list()
@@ -168,8 +168,14 @@ class Recovery:
         self, record: ContainerRecord, ours: dict[str, Container], task: task_types.Process | None
     ) -> None:
         if record.removing or (record.id not in ours and record.state == records.CREATED):
-            await self._remove(record.id, task is not None)
-            await self._store.drop(record)
+            try:
+                await self._remove(record.id, task is not None)
+            except (errors.PycriError, OSError) as error:
+                log.error(
+                    "container %s could not be removed, the next start tries again: %s", record.id, error
+                )
+            else:
+                await self._store.drop(record)
         elif record.state == records.CREATED and _alive(task):
             assert task is not None
             await self._store.put(

@@ -169,7 +169,7 @@ def pull(side: Side, sides: Sequence[Side], samples: Samples, image: str) -> Non
     """Pull an image that neither side has: two endpoints on one containerd share its content."""
     for each in sides:
         each.remove_image(image)
-    with samples.time(side.index, f"PullImage {image.rpartition('/')[2]}"):
+    with samples.time(side.index, f"PullImage {image.rpartition('/')[2].partition(':')[0]}"):
         side.pull(image)
 
 

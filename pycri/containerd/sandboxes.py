@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from pycri import errors
 from pycri._generated import containerd_sandboxes_pb2 as pb
 from pycri.containerd.connection import Connection
 
@@ -38,5 +39,12 @@ class Sandboxes:
         return (await self._connection.unary(_SERVICE, "Update", request, pb.StoreUpdateResponse)).sandbox
 
     async def delete(self, sandbox_id: str) -> None:
+        """Raises NotFound."""
         request = pb.StoreDeleteRequest(sandbox_id=sandbox_id)
-        await self._connection.unary(_SERVICE, "Delete", request, pb.StoreDeleteResponse)
+        try:
+            await self._connection.unary(_SERVICE, "Delete", request, pb.StoreDeleteResponse)
+        except errors.Unknown as error:
+            # 1.7 has no status of its own for this; the text is its database's
+            if not str(error).endswith("bucket not found"):
+                raise
+            raise errors.NotFound(str(error)) from None

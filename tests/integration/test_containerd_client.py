@@ -11,7 +11,7 @@ import pytest
 from pycri import errors
 from pycri._generated import containerd_images_pb2
 from pycri._generated.containerd_containers_pb2 import Container
-from pycri._generated.containerd_types_pb2 import Descriptor
+from pycri._generated.containerd_types_pb2 import Descriptor, Sandbox
 from pycri.containerd import Containerd, Disconnected, Event, ImageChanged, Subscribed
 from pycri.containerd.anys import SPEC_TYPE_URL, pack_json
 from tests.support.containerd import ContainerdHost
@@ -137,6 +137,12 @@ async def test_snapshots_round_trip(client: Containerd) -> None:
 async def test_sandbox_store_where_containerd_has_one(client: Containerd, host: ContainerdHost) -> None:
     if host.version >= (1, 7):
         assert await client.sandboxes.list() == []
+        for _ in range(2):  # none is there at first, and none is left afterwards
+            with pytest.raises(errors.NotFound):
+                await client.sandboxes.delete("nobody")
+            made = Sandbox(sandbox_id="one", runtime=Sandbox.Runtime(name="io.containerd.runc.v2"))
+            await client.sandboxes.create(made)
+            await client.sandboxes.delete("one")
     else:
         with pytest.raises(errors.Unimplemented):
             await client.sandboxes.list()

@@ -43,7 +43,7 @@ def push_pull_images(registry: str) -> list[str]:
     for layers in (1, 10):
         size = _MEGABYTES * 1_000_000 // layers
         files = [Entry(f"file-{n}", secrets.token_bytes(size).hex().encode()) for n in range(layers)]
-        name = f"bench/70mb-{layers}-layer{'s' if layers > 1 else ''}"
+        name = f"bench/{layers}x{_MEGABYTES // layers}mb"
         push(registry, name, ["latest"], Image(tuple(build_layer([entry]) for entry in files)))
         names.append(f"{name}:latest")
     return names
