@@ -14,18 +14,44 @@ from pycri.version import __version__
 
 CRICTL_VERSION: Final = "1.36.0"  # the crictl whose commands and output these are
 
-# verb: (module in verbs/, what it does)
-VERBS: Final[dict[str, tuple[str, str]]] = {
-    "images": ("images", "list images"),
-    "info": ("info", "show the runtime's state and configuration"),
-    "inspecti": ("inspecti", "show images in full"),
-    "pods": ("pods", "list pods"),
-    "pull": ("pull", "pull an image"),
-    "rmp": ("rmp", "remove pods"),
-    "stopp": ("stopp", "stop pods"),
-    "version": ("version", "show the runtime's version"),
+# each has a module of its name, with _ for -, in verbs/
+VERBS: Final[dict[str, str]] = {
+    "attach": "join a container's own process",
+    "checkpoint": "checkpoint containers into an archive",
+    "completion": "print a shell's completion script",
+    "config": "read and write /etc/crictl.yaml",
+    "create": "create a container in a pod",
+    "events": "print what happens to containers",
+    "exec": "run a command in a container",
+    "imagefsinfo": "show where images are stored",
+    "images": "list images",
+    "info": "show the runtime's state and configuration",
+    "inspect": "show containers in full",
+    "inspecti": "show images in full",
+    "inspectp": "show pods in full",
+    "logs": "print a container's log",
+    "metricdescs": "list what metrics there are",
+    "metricsp": "list the pods' metrics",
+    "pods": "list pods",
+    "port-forward": "make ports of a pod reachable here",
+    "ps": "list containers",
+    "pull": "pull an image",
+    "rm": "remove containers",
+    "rmi": "remove images",
+    "rmp": "remove pods",
+    "run": "run a pod with one container",
+    "runp": "run a pod",
+    "runtime-config": "show the cgroup driver",
+    "start": "start containers",
+    "stats": "show what containers use",
+    "statsp": "show what pods use",
+    "stop": "stop containers",
+    "stopp": "stop pods",
+    "update": "change containers' resources",
+    "update-runtime-config": "tell the runtime the pods' address range",
+    "version": "show the runtime's version",
 }
-ALIASES: Final = {"image": "images", "img": "images"}
+ALIASES: Final = {"image": "images", "img": "images", "event": "events"}
 
 
 def main(arguments: Sequence[str], program: str = "pycri ctl") -> int:
@@ -58,24 +84,23 @@ def main(arguments: Sequence[str], program: str = "pycri ctl") -> int:
 
 
 def _run(verb: str, options: argparse.Namespace, program: str) -> int:
-    module = importlib.import_module(f"pycri.ctl.verbs.{VERBS[verb][0]}")
+    module = importlib.import_module(f"pycri.ctl.verbs.{verb.replace('-', '_')}")
     parser = argparse.ArgumentParser(prog=f"{program} {verb}", description=module.__doc__, allow_abbrev=False)
     module.options(parser)
     chosen = parser.parse_args(options.arguments)
     chosen.globals = options
     # gRPC's library talks to stderr, which kubeadm reads together with the answer
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-    from pycri.ctl import settings
     from pycri.ctl.client import Client
 
-    with Client(settings.load(options)) as client:
+    with Client(options) as client:
         code: int | None = module.run(chosen, client)
     sys.stdout.flush()
     return code or 0
 
 
 def _parser(program: str) -> argparse.ArgumentParser:
-    verbs = "\n".join(f"  {name:16}{what}" for name, (_, what) in VERBS.items())
+    verbs = "\n".join(f"  {name:24}{what}" for name, what in VERBS.items())
     parser = argparse.ArgumentParser(
         prog=program,
         usage=f"{program} [OPTION...] COMMAND [ARGUMENT...]",

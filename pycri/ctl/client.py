@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any, Final
 
 import grpc
 
 from pycri.ctl import stubs
 from pycri.ctl.errors import CallError
-from pycri.ctl.settings import Settings
+from pycri.ctl.settings import Settings, load
 
 # What a runtime may take for a call that does work, as the kubelet grants it (s). The configured timeout is
 # meant for reaching the runtime; two seconds of it must not cut a pod's removal short.
@@ -26,10 +28,11 @@ _PATIENCE: Final = {
 
 
 class Client:
-    """Calls by name: ``client.call("Version", request)``. The connection is made with the first call."""
+    """Calls by name: ``client.call("Version", request)``. The first call reads settings and connects."""
 
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
+    def __init__(self, options: Namespace) -> None:
+        """From the global options."""
+        self._options = options
         self._channels: dict[str, Any] = {}
         self._api = stubs.V1
         self._negotiated = False
@@ -40,6 +43,11 @@ class Client:
     def __exit__(self, *_: object) -> None:
         for channel in self._channels.values():
             channel.close()
+
+    @cached_property
+    def settings(self) -> Settings:
+        """Raises CtlError."""
+        return load(self._options)
 
     def call(self, name: str, request: Any, *, timeout: float | None = None) -> Any:
         """One answer. `timeout` in seconds, 0: none; by default what the call may take. Raises CallError."""

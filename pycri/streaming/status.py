@@ -23,6 +23,22 @@ class Status:
             return f"Internal error occurred: {self.error}"
         return f"command terminated with non-zero exit code: exit status {self.exit_code}"
 
+    @classmethod
+    def decode(cls, text: bytes) -> Status:
+        """From the whole of a v4 or v5 error stream; nothing there means success. A text is an error."""
+        if not text:
+            return cls()
+        try:
+            document = json.loads(text)
+            if document.get("status") == "Success":
+                return cls()
+            for cause in (document.get("details") or {}).get("causes") or ():
+                if cause.get("reason") == "ExitCode":
+                    return cls(int(cause["message"]))
+            return cls(error=str(document.get("message") or document))
+        except (ValueError, AttributeError, KeyError, TypeError):
+            return cls(error=text.decode(errors="replace"))
+
     def encode(self, version: int) -> bytes:
         """Protocols before v4 get text, and nothing on success; v4 and v5 get a meta/v1 Status."""
         if version < 4:

@@ -52,7 +52,9 @@ class Ctl:
 
 
 def _environment() -> dict[str, str]:
-    """Without what would point the command to another endpoint."""
+    """Without what would point the command to another endpoint, or have Python lose output."""
     return {
-        name: value for name, value in os.environ.items() if not name.startswith(("CONTAINER_R", "IMAGE_S"))
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("CONTAINER_R", "IMAGE_S", "PYTHONUNB"))
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,9 +12,8 @@ from installer.verify.client import CriError
 from installer.verify.host import Host
 from installer.verify.streaming.spdy import SpdyClient
 from installer.verify.streaming.upgrade import upgrade
-
-CHANNELS = ("v4.channel.k8s.io", "v3.channel.k8s.io", "v2.channel.k8s.io", "channel.k8s.io")
-FORWARDING = ("portforward.k8s.io",)
+from pycri.streaming.status import Status
+from pycri.streaming.upgrade import CHANNELS, FORWARDING
 
 
 def url_of(call: Any, request: Any) -> str:
@@ -86,15 +84,7 @@ def forward(spdy: SpdyClient, port: int, request_id: int) -> tuple[int, int]:
 
 def exit_code(status: bytes) -> int:
     """From a v4 error stream: a meta/v1 Status, of which a missing one means success. Raises Failed."""
-    if not status:
-        return 0
-    try:
-        document = json.loads(status)
-    except ValueError:
-        raise Failed(f"the error stream says {status[:200]!r}, no Status") from None
-    if document.get("status") == "Success":
-        return 0
-    for cause in (document.get("details") or {}).get("causes") or []:
-        if cause.get("reason") == "ExitCode":
-            return int(cause["message"])
-    raise Failed(f"the session ended with {document.get('message') or document}")
+    ended = Status.decode(status)
+    if ended.error:
+        raise Failed(f"the session ended with {ended.error[:200]}")
+    return ended.exit_code

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -10,10 +9,9 @@ from types import TracebackType
 
 from installer.verify.check import Failed
 from installer.verify.host import ByteStream
-from pycri.streaming.spdy import frames
+from pycri.streaming.spdy.client import Event, SpdyClientConnection, StreamAccepted
+from pycri.streaming.spdy.connection import DataReceived, StreamEnded, StreamReset
 from pycri.streaming.spdy.errors import SpdyError
-from pycri.streaming.spdy.frames import ControlFrame, DataFrame, FrameReader
-from pycri.streaming.spdy.headers import HeaderDecoder, HeaderEncoder
 
 
 class SpdyClient:
@@ -22,9 +20,7 @@ class SpdyClient:
     def __init__(self, stream: ByteStream, received: bytes = b"") -> None:
         self._stream = stream
         self._early = received
-        self._reader = FrameReader()
-        self._encoder, self._decoder = HeaderEncoder(), HeaderDecoder()
-        self._next_id = 1
+        self._connection = SpdyClientConnection()
         self.data: dict[int, bytes] = {}
         self.replied: set[int] = set()
         self.ended: set[int] = set()
@@ -43,15 +39,15 @@ class SpdyClient:
 
     def open(self, headers: Mapping[str, str], *, fin: bool = False) -> int:
         """SYN_STREAM; returns the stream's id."""
-        stream_id, self._next_id = self._next_id, self._next_id + 2
-        body = struct.pack(">IIH", stream_id, 0, 0) + self._encoder.encode(headers)
-        self._send(frames.control_frame(frames.SYN_STREAM, body, frames.FLAG_FIN if fin else 0))
+        stream_id = self._connection.open(headers, fin=fin)
+        self._flush()
         self.data[stream_id] = b""
         return stream_id
 
     def send(self, stream_id: int, data: bytes, *, fin: bool = False) -> None:
         """A data frame."""
-        self._send(frames.data_frame(stream_id, data, fin))
+        self._connection.send(stream_id, data, fin=fin)
+        self._flush()
 
     def wait_data(self, stream_id: int, wanted: bytes, *, timeout: float = 30.0) -> None:
         """Until the stream has said `wanted`. Raises Failed."""
@@ -85,9 +81,9 @@ class SpdyClient:
                 raise Failed(f"{what}: not within {timeout:.0f} s")
             self._receive(left)
 
-    def _send(self, data: bytes) -> None:
+    def _flush(self) -> None:
         try:
-            self._stream.sendall(data)
+            self._stream.sendall(self._connection.take_output())
         except OSError as error:
             raise Failed(f"the streaming connection broke: {error}") from None
 
@@ -106,23 +102,19 @@ class SpdyClient:
             self.ended.update(self.data)
             return
         try:
-            for frame in self._reader.feed(data):
-                self._take(frame)
+            for event in self._connection.receive(data):
+                self._take(event)
         except SpdyError as error:
             raise Failed(f"the server's SPDY is malformed: {error}") from None
+        self._flush()
 
-    def _take(self, frame: ControlFrame | DataFrame) -> None:
-        if isinstance(frame, DataFrame):
-            self.data[frame.stream_id] = self.data.get(frame.stream_id, b"") + frame.data
-            if frame.fin:
-                self.ended.add(frame.stream_id)
-        elif frame.type == frames.SYN_REPLY:
-            self._decoder.decode(frame.body[4:])  # always: the compression state is the connection's
-            self.replied.add(frame.uint31())
-            if frame.flags & frames.FLAG_FIN:
-                self.ended.add(frame.uint31())
-        elif frame.type == frames.RST_STREAM:
-            self.resets[frame.uint31()] = frame.uint32(4)
-            self.ended.add(frame.uint31())
-        elif frame.type == frames.PING and not frame.uint32() % 2:  # the server's own have even ids
-            self._send(frames.control_frame(frames.PING, frame.body[:4]))
+    def _take(self, event: Event) -> None:
+        if isinstance(event, DataReceived):
+            self.data[event.stream_id] = self.data.get(event.stream_id, b"") + event.data
+        elif isinstance(event, StreamEnded):
+            self.ended.add(event.stream_id)
+        elif isinstance(event, StreamAccepted):
+            self.replied.add(event.stream_id)
+        elif isinstance(event, StreamReset):
+            self.resets[event.stream_id] = event.status
+            self.ended.add(event.stream_id)

@@ -13,7 +13,8 @@ from types import TracebackType
 
 from installer.verify.check import Failed
 from installer.verify.host import ByteStream, Host
-from installer.verify.streaming.upgrade import headers_of, open_connection, read_head
+from installer.verify.streaming.upgrade import open_connection, read_head
+from pycri.streaming.upgrade import headers_of
 
 STDIN, STDOUT, STDERR, ERROR = 0, 1, 2, 3
 _CLOSE_CHANNEL = 255  # v5: the next byte is the channel that ends

@@ -27,6 +27,11 @@ def jsonable(message: Message) -> dict[str, Any]:
     }
 
 
+def every_field(message: Message) -> dict[str, Any]:
+    """As ``jsonable``, but a field of this message itself that is not set is there too, as null."""
+    return {field.json_name: None for field in message.DESCRIPTOR.fields} | jsonable(message)
+
+
 def set_fields(message: Message) -> dict[str, Any]:
     """The fields that are not at their default, under their names in the proto and with plain numbers."""
     found: dict[str, Any] = {}

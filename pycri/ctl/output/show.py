@@ -39,12 +39,18 @@ def with_info(status: Mapping[str, Any], info: Mapping[str, str]) -> dict[str, A
     for key, text in info.items():
         if text.startswith("{"):
             try:
-                found[key] = json.loads(text)
+                found[key] = json.loads(text, parse_float=_number)
             except ValueError as error:
                 raise CtlError(f"the runtime's {key!r} is no JSON: {error}") from None
         else:
             found[key] = text.strip('"')
     return found
+
+
+def _number(text: str) -> float:
+    """As JavaScript shows it: a whole number has no fraction."""
+    value = float(text)
+    return int(value) if value.is_integer() else value
 
 
 def _format(formats: Sequence[str]) -> Any:

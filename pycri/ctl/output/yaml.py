@@ -6,9 +6,16 @@ import json
 import re
 from typing import Any
 
-# A text that nothing reads as anything else: no number, date, indicator or edge of white space.
-_PLAIN = re.compile(r"[A-Za-z_/.](?:[\w ./@+=-]|:(?=\S)|(?<=\S)#)*(?<![ :])\Z", re.ASCII)
-_WORDS = {"true", "false", "null", "yes", "no", "on", "off", "y", "n", ".inf", ".nan"}
+# A text that block style shows as it is: no indicator in front, no ": " or " #" within, no spaces around.
+_PLAIN = re.compile(r"""(?:[\w/.$();^<+\\=]|-(?=[^\s-]))(?:[!-9;-~]|:(?=[^\s])|\ (?=[^\s#]))*\Z""", re.ASCII)
+# What would be read as a number, a date or a time of day, or as the words below.
+_OTHER = re.compile(
+    r"[-+]?(?:[\d_]*\.?[\d_]*(?:e[-+]?\d*)?|[\d_]+(?::\d+)+(?:\.[\d_]*)?|0x[\da-f_]+|0o[0-7_]+|0b[01_]+"
+    r"|\.(?:inf|nan))|\d+-\d+-\d+.*|[<=]+",
+    re.IGNORECASE,
+)
+_UNPRINTABLE = re.compile("[\\x7f-\\x9f\\u2028\\u2029\\ufeff\\ufffe\\uffff]")
+_WORDS = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}
 
 
 def yaml(value: Any) -> str:
@@ -39,8 +46,12 @@ def _entry(name: str, value: Any, *, indent: bool) -> list[str]:
 
 
 def _scalar(value: Any) -> str:
-    if isinstance(value, str) and (not _PLAIN.match(value) or value.lower() in _WORDS):
-        return json.dumps(value, ensure_ascii=False)
-    if isinstance(value, str):
+    if isinstance(value, str) and _is_plain(value):
         return value
-    return json.dumps(value)
+    text = json.dumps(value, ensure_ascii=False)
+    return _UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def _is_plain(text: str) -> bool:
+    known = text.lower() in _WORDS or _OTHER.fullmatch(text)
+    return bool(_PLAIN.match(text)) and not known
