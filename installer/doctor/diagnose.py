@@ -31,7 +31,8 @@ from installer.doctor.evidence import Evidence
 from installer.doctor.finding import Diagnose, Finding, Weight
 
 # A full disk kills etcd, containerd and logs alike; a wrong clock ends certificates; a dead runtime ends all
-# containers; a dead etcd ends the API server, which ends what the kubelet can reach.
+# containers; a dead etcd ends the API server, which ends what the kubelet
+# can reach, and with it the pod network, whose agent learns its addresses there.
 CAUSES: Final[dict[str, Diagnose]] = {
     "full-disk": full_disk.diagnose,
     "read-only": read_only.diagnose,
@@ -45,11 +46,11 @@ CAUSES: Final[dict[str, Diagnose]] = {
     "swap": swap.diagnose,
     "certificate": certificate.diagnose,
     "pause-image": pause_image.diagnose,
-    "network": network_not_ready.diagnose,
     "expired-token": expired_token.diagnose,
     "etcd-dead": etcd_dead.diagnose,
     "static-pod-dead": static_pod_dead.diagnose,
     "api-unreachable": api_unreachable.diagnose,
+    "network": network_not_ready.diagnose,
     "kubelet-down": kubelet_down.diagnose,
     "old-runc": old_runc.diagnose,
     "nothing-here": nothing_here.diagnose,

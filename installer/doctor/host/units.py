@@ -7,7 +7,13 @@ from typing import Any, Dict, List  # noqa: UP035 - Python 3.6
 
 # ruff: noqa: UP006 - Python 3.6
 
-UNITS = ("containerd.service", "pycri.service", "pycri-io.service", "kubelet.service")
+UNITS = (
+    "containerd.service",
+    "pycri.service",
+    "pycri-io.service",
+    "kubelet.service",
+    "nodestrap-pod-network.service",
+)
 PROPERTIES = "Id,LoadState,ActiveState,SubState,Result,NRestarts,ActiveEnterTimestampMonotonic"
 READ, LINES = 4000, 150  # of each journal: looked at, and kept
 MINUTES = 30  # what is older tells of another trouble
