@@ -120,7 +120,11 @@ def main():
     namespaces = (
         [name for name in os.listdir(NETNS) if name.startswith("pycri-")] if os.path.isdir(NETNS) else []
     )
-    bridges = [name for name in module.params["interfaces"] if os.path.exists(f"/sys/class/net/{name}")]
+    # asked, not looked up in /sys, which in a container may show the machine's own
+    asked = [
+        (name, module.run_command(["ip", "link", "show", name])[0]) for name in module.params["interfaces"]
+    ]
+    bridges = [name for name, code in asked if code == 0]
     if left:
         effects.append(effect("pod", "containers in namespace k8s.io", "remove", f"{len(left)} shims"))
     effects += [effect("mount", point, "remove") for point in mounts_below(roots)]
@@ -135,7 +139,7 @@ def main():
         for name in bridges:
             module.run_command(["ip", "link", "delete", name])
     effects += remove_chains(module, module.params["packet_filter"])
-    module.exit_json(changed=bool(effects), effects=effects)
+    module.exit_json(changed=any(each["kind"] != "remaining" for each in effects), effects=effects)
 
 
 if __name__ == "__main__":

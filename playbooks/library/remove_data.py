@@ -10,13 +10,19 @@ description:
   - Removes the directories that were not there before nodestrap came, with all that is in them, and empties
     those that were empty. What held something before is left as it is and reported.
   - Refuses while something is mounted in one of them: it might be a volume with data.
-options: {}
+options:
+  when_empty:
+    description: Directories in which somebody else may have put something since. They go when they are empty.
+    type: list
+    elements: path
+    default: []
 author: nodestrap
 """
 
 EXAMPLES = r"""
 - name: What the services have written is gone
-  remove_data: {}
+  remove_data:
+    when_empty: [/etc/containerd]
 """
 
 RETURN = r"""
@@ -41,24 +47,28 @@ def mounted_below(path):
 
 
 def main():
-    module = AnsibleModule(argument_spec={}, supports_check_mode=True)
+    module = AnsibleModule(
+        argument_spec={"when_empty": {"type": "list", "elements": "path", "default": []}},
+        supports_check_mode=True,
+    )
     effects = []
     for path, was in sorted(first_state().get("paths", {}).items(), reverse=True):
-        if not os.path.lexists(path):
-            continue
+        if not os.path.isdir(path) or os.path.islink(path):
+            continue  # files are restore_files' to judge
         if was["state"] == "present":
-            if path.startswith("/var/lib/") and os.path.isdir(path):
+            if path.startswith("/var/lib/"):
                 reason = "it held something before nodestrap came; what it holds now stays"
                 effects.append(effect("remaining", path, "kept", reason))
             continue
-        if os.path.isdir(path) and not os.path.islink(path):
-            points = [] if module.check_mode else mounted_below(path)
-            if points:
-                module.fail_json(
-                    msg="{} is still mounted: unmount it, then run again".format(", ".join(points))
-                )
-            if was["state"] == "empty" and not os.listdir(path) and mode_of(path) == was["mode"]:
-                continue
+        if path in module.params["when_empty"] and os.listdir(path) and not module.check_mode:
+            reason = "not nodestrap's is in it: {}".format(", ".join(sorted(os.listdir(path))[:5]))
+            effects.append(effect("remaining", path, "kept", reason))
+            continue
+        points = [] if module.check_mode else mounted_below(path)
+        if points:
+            module.fail_json(msg="{} is still mounted: unmount it, then run again".format(", ".join(points)))
+        if was["state"] == "empty" and not os.listdir(path) and mode_of(path) == was["mode"]:
+            continue
         effects.append(effect("tree", path, "remove" if was["state"] == "absent" else "empty"))
         if not module.check_mode:
             remove(path, was)
@@ -70,9 +80,7 @@ def mode_of(path):
 
 
 def remove(path, was):
-    if not os.path.isdir(path) or os.path.islink(path):
-        os.unlink(path)
-    elif was["state"] == "absent":
+    if was["state"] == "absent":
         shutil.rmtree(path)
     else:
         for entry in os.scandir(path):

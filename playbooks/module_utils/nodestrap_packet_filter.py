@@ -43,4 +43,25 @@ def remove_chains(module, prefixes):
             for option in ("-F", "-X"):  # of our own chains alone, which refer to each other
                 for chain in chains:
                     module.run_command([command, "-w", "-t", table, option, chain])
+        if command and not module.check_mode:
+            effects += [
+                effect(
+                    "remaining", f"{tool} table {table}", "empty", "no rule is in it; it goes with a reboot"
+                )
+                for table in empty_tables(module.run_command([command + "-save"])[1])
+            ]
     return effects
+
+
+def empty_tables(listing):
+    """Tables that only exist because somebody once looked at them, or had rules in them. ``filter`` is
+    everybody's.
+    """
+    found, table = [], None
+    for line in listing.splitlines():
+        if line.startswith("*"):
+            table = line[1:].strip()
+            found.append(table)
+        elif line.startswith("-A ") and table in found:
+            found.remove(table)
+    return [table for table in found if table != "filter"]
