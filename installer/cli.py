@@ -27,6 +27,8 @@ from pycri.version import __version__
 VERBS = {
     "up": "Turn the inventory's hosts into verified nodes.",
     "plan": "Say what up would change, and change nothing.",
+    "join": "Make nodes of hosts in a cluster that is there.",
+    "remove": "Take nodes out of their cluster, and reset their hosts.",
     "status": "Show how far each host is, and how it is.",
     "kubeconfig": "Fetch the cluster's admin.conf, into a file or merged into yours.",
     "reset": "Take everything that nodestrap put on hosts away again.",

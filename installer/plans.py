@@ -7,7 +7,9 @@ from installer.phases.artifacts import Artifacts
 from installer.phases.base import Phase
 from installer.phases.cluster import Cluster
 from installer.phases.connect import Connect
+from installer.phases.drain import DeleteNode, Drain
 from installer.phases.facts import Facts
+from installer.phases.foreign import DiscoveryFile, ForeignCluster, NodeReady
 from installer.phases.gate import Gate
 from installer.phases.init import Init
 from installer.phases.join import Admission, JoinControlPlanes, JoinWorkers
@@ -19,6 +21,7 @@ from installer.phases.remove_pods import RemovePods
 from installer.phases.reset import Reset
 from installer.phases.runtime import Runtime
 from installer.phases.ssh_answers import SshAnswers
+from installer.phases.through import Through
 from installer.phases.verify import Verify
 
 PREFLIGHT: tuple[Phase, ...] = (Connect(), Preflight())
@@ -47,6 +50,56 @@ UP: tuple[Phase, ...] = (
     JoinWorkers(),
     Network(),
     Verify(),
+)
+
+# Hosts into a cluster of the inventory, of which one control plane is asked.
+JOIN: tuple[Phase, ...] = (
+    Through(),
+    Preflight(),
+    Cluster(),
+    Artifacts(),
+    Runtime(),
+    Gate(),
+    KubernetesPrograms(),
+    Admission(),
+    JoinControlPlanes(),
+    JoinWorkers(),
+    Network(),
+    Verify(),
+)
+
+# Hosts into somebody else's cluster, none of whose hosts is asked.
+JOIN_FOREIGN: tuple[Phase, ...] = (
+    Connect(),
+    Preflight(),
+    ForeignCluster(),
+    Artifacts(),
+    Runtime(),
+    Gate(),
+    KubernetesPrograms(),
+    DiscoveryFile(),
+    JoinControlPlanes(),
+    JoinWorkers(),
+    NodeReady(),
+    Verify(),
+)
+
+REMOVE: tuple[Phase, ...] = (
+    Through(),
+    Facts(),
+    Drain(),
+    Leave(),
+    DeleteNode(),
+    RemovePods(),
+    Reset(),
+    SshAnswers(),
+)
+
+# The hosts cannot be reached, and never will be.
+REMOVE_GONE: tuple[Phase, ...] = (
+    Through(control_plane_only=True),
+    Facts(),
+    DeleteNode(),
 )
 
 RESET: tuple[Phase, ...] = (

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from installer.cluster.facts import HostFacts
 from installer.cluster.spec import ClusterSpec, HostSpec
+from installer.control_plane.access import Access
 from installer.effects import Effect, merge
 from installer.errors import Interrupted, NodestrapError
 from installer.kubernetes import Kubernetes
@@ -33,6 +34,12 @@ class Run:
     workdir: Path  # private to this run and gone after it
     check: bool = False
     take_locks: bool = True
+    everyone: tuple[HostSpec, ...] = ()  # all hosts of the inventory, where the run works on some of them
+    bystanders: frozenset[str] = frozenset()  # hosts of ``spec`` that are asked, but not worked on
+    access: Access | None = None  # a way into somebody else's cluster
+    discovery_file: str | None = field(default=None, repr=False)  # and a kubeconfig's text that leads there
+    force: bool = False  # drain: also pods that nothing starts again
+    drain_timeout: float = 300.0  # seconds
     skip_checks: tuple[str, ...] = ()
     verbosity: int = 0
     connections: dict[str, Connection] = field(default_factory=dict)
@@ -51,7 +58,12 @@ class Run:
 
     @property
     def active(self) -> tuple[HostSpec, ...]:
-        """The hosts that are still in the run."""
+        """The hosts that are still in the run, to be worked on."""
+        return tuple(host for host in self.asked if host.name not in self.bystanders)
+
+    @property
+    def asked(self) -> tuple[HostSpec, ...]:
+        """The hosts that are still in the run, bystanders included."""
         return tuple(host for host in self.spec.hosts if host.name not in self.outcomes)
 
     @property

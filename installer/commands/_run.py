@@ -50,7 +50,8 @@ def run_on_inventory(
     from installer.run import Run
 
     with private_workdir() as workdir:
-        spec = choose_hosts(read_spec(options, workdir))
+        full = read_spec(options, workdir)
+        spec = choose_hosts(full)
         confirm(spec)
         log_file = current().log_file or default_log_file(spec.state_dir, command)
         with cluster_lock(spec.state_dir), log_to_file(log_file, spec.secrets):
@@ -62,6 +63,7 @@ def run_on_inventory(
                         progress=progress,
                         workdir=workdir,
                         check=check,
+                        everyone=full.hosts,
                         verbosity=current().verbosity,
                         **settings,
                     )

@@ -25,8 +25,9 @@ class Cluster(Phase):
 
 def settle(run: Run) -> None:
     """Fill ``run.kubernetes``. Raises InventoryError for a wrong setting, or versions that may not meet."""
-    run.kubernetes = wanted(run.spec)
-    run.kubernetes.state = observe(run.active, run.connections)
+    learned = {host.name: host for host in run.spec.hosts}
+    run.kubernetes = wanted(run.spec, [learned.get(host.name, host) for host in run.everyone])
+    run.kubernetes.state = observe(run.asked, run.connections)
     check_versions(run.kubernetes)
     for host in run.active:
         if run.kubernetes.state.host(host.name).entered:

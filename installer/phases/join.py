@@ -121,7 +121,7 @@ def join(run: Run, hosts: Sequence[HostSpec]) -> None:
 def refresh(run: Run) -> ClusterState:
     """Ask again what there is; keeps and returns it. Raises ClusterError where no API server answers."""
     kubernetes = kubernetes_of(run)
-    kubernetes.state = observe(run.active, run.connections)
+    kubernetes.state = observe(run.asked, run.connections)
     if kubernetes.state.control_plane is None:
         raise ClusterError(
             f"no API server answers: {kubernetes.state.complaint}",

@@ -37,7 +37,8 @@ def gather_facts(run: Run) -> None:
     """
     lock = owner() if run.take_locks and not run.check else None
     with ThreadPoolExecutor(MAX_AT_ONCE, thread_name_prefix="facts") as pool:
-        answers = list(zip(run.active, pool.map(lambda host: _try(run, host, lock), run.active), strict=True))
+        hosts = [host for host in run.asked if host.name in run.connections]
+        answers = list(zip(hosts, pool.map(lambda host: _try(run, host, lock), hosts), strict=True))
     for host, answer in answers:
         if isinstance(answer, PrivilegeError):
             run.fail(answer)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
-from rich.table import Column, Table
+from rich.table import Table
 from rich.text import Text
 
 _STYLES = {"ready": "green", "runtime": "green", "bare": "dim", "sick": "red", "down": "red"}
