@@ -49,7 +49,7 @@ def vm_image(progress: Progress) -> VmImage:
 
     Raises NodestrapError when a tool fails.
     """
-    recipe = Recipe("trixie", (f"linux-image-cloud-{debian_architecture()}", "udev", "e2fsprogs"))
+    recipe = Recipe("trixie", (f"linux-image-cloud-{debian_architecture()}", "udev", "e2fsprogs", "apparmor"))
     root = cached_root(recipe, progress)
     init, busybox = (paths.templates() / "initramfs-init").read_bytes(), static_busybox().read_bytes()
     key = hashlib.sha256(repr((root.name, init, busybox, _DISK_SIZE, _MODULES)).encode()).hexdigest()[:16]

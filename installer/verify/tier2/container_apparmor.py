@@ -27,6 +27,9 @@ def container_apparmor(ctx: Context) -> str:
     enabled = (ctx.host.read("/sys/module/apparmor/parameters/enabled") or b"").strip() == b"Y"
     if not enabled:
         raise NotApplicable(f"the kernel has no AppArmor (a profile is refused: {refusal})")
+    parser = "PATH=$PATH:/usr/sbin:/sbin command -v apparmor_parser"
+    if ctx.host.run(parser, check=False).code != 0:
+        raise NotApplicable("apparmor_parser is not installed on the host: no profile can be loaded")
     found = {}
     for kind in ("RuntimeDefault", "Unconfined"):
         with pod.running(
@@ -34,4 +37,5 @@ def container_apparmor(ctx: Context) -> str:
         ) as container:
             found[kind] = container.output("cat", "/proc/1/attr/current").strip("\0\n ")
     expect(found["Unconfined"] == "unconfined", f"Unconfined is {found['Unconfined']!r}")
+    expect(found["RuntimeDefault"].endswith("(enforce)"), f"RuntimeDefault is {found['RuntimeDefault']!r}")
     return f"RuntimeDefault is {found['RuntimeDefault']}; a profile that is not loaded is refused"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from pycri import errors
@@ -75,12 +75,9 @@ def relabel(path: str, label: str) -> None:
         return
     if _NEVER_RELABELED.fullmatch(os.path.realpath(path)):
         raise errors.InvalidArgument(f"{path} is the host's own: it is not relabelled for a container")
-    for file in _below(path):
-        os.setxattr(file, _XATTR, label.encode() + b"\0", follow_symlinks=False)
-
-
-def _below(path: str) -> Iterator[str]:
-    yield path
-    for directory, names, files in os.walk(path, followlinks=False):
+    value = label.encode() + b"\0"
+    os.setxattr(path, _XATTR, value, follow_symlinks=False)
+    # by descriptors: another container may replace a directory of the volume by a link meanwhile
+    for _, names, files, descriptor in os.fwalk(path):
         for name in (*names, *files):
-            yield f"{directory}/{name}"
+            os.setxattr(f"/proc/self/fd/{descriptor}/{name}", _XATTR, value, follow_symlinks=False)
