@@ -52,7 +52,7 @@ OLDER = {
     "stats.streams",
     "stream.websocket",
 }
-"""What containerd's own CRI lacks at one of the three ages. (It was held against each; here against the newest.)"""
+"""What containerd's own CRI lacks at one of the three ages, of which the newest is held against them here."""
 
 
 VERSIONS = ["given"] if "CONTAINERD" in os.environ else ["installed", "trixie", "sid"]
