@@ -160,6 +160,11 @@ class Images:
         "/etc/containerd/certs.d", _absolute, "Directory of <host>/hosts.toml files, as containerd reads it."
     )
     max_concurrent_downloads: int = _key(3, _integer(1, 64), "Layers of one image fetched at the same time.")
+    connections_per_layer: int = _key(
+        4,
+        _integer(1, 16),
+        "Ranges of one layer of 128 MiB or more fetched at the same time; 1: it comes whole.",
+    )
     progress_timeout: float = _key(
         300.0, duration, "A pull that receives no byte for this long is cancelled.", "5m"
     )

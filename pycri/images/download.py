@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import functools
+import itertools
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, TypeVar
 
 from pycri.containerd import Containerd
 from pycri.containerd.connection import lease_id
@@ -20,16 +22,26 @@ if TYPE_CHECKING:
     from pycri.images.registry.repository import BlobStream, Repository
 
 _CHUNK = 1024 * 1024
+# A layer of this size is fetched in ranges over several connections; what arrives early waits in memory. On
+# loopback nothing is gained by it, on a long way one connection seldom fills the line.
+_RANGES_FROM = 128 * 1024 * 1024
+_RANGE = 4 * 1024 * 1024
 _FRUITLESS_ATTEMPTS = 3
 _MAX_ATTEMPTS = 100  # however little each of them brings
 _LOCK_POLL = 0.1
 _LOCK_WAIT = 30.0
 
+T = TypeVar("T")
+
 
 class Downloader:
-    """Two pulls that need the same blob fetch it once. ``executor`` runs what blocks."""
+    """Two pulls that need the same blob fetch it once. ``executor`` runs what blocks.
 
-    def __init__(self, client: Containerd, executor: ThreadPoolExecutor) -> None:
+    ``connections`` is how many may fetch one large blob.
+    """
+
+    def __init__(self, client: Containerd, executor: ThreadPoolExecutor, connections: int = 1) -> None:
+        self._connections = connections
         self._client = client
         self._executor = executor
         self._flights: SingleFlight[None] = SingleFlight(outlive=False)
@@ -124,15 +136,71 @@ class Downloader:
             await writer.truncate()
         if writer.offset == blob.size:
             return
-        loop = asyncio.get_running_loop()
-        run = functools.partial(loop.run_in_executor, self._executor)
-        stream: BlobStream = await run(repository.open_blob, blob.digest, writer.offset)
+        split = self._connections > 1 and blob.size - writer.offset >= _RANGES_FROM
+        end = writer.offset + _RANGE if split else None
+        stream = await self._open(repository, blob, writer.offset, end)
         try:
             if stream.offset != writer.offset:
                 await writer.truncate()
-            await self._copy(stream, blob, writer, lambda: run(stream.read, _CHUNK))
+            if end is not None and stream.partial:
+                await self._copy_ranges(repository, stream, blob, writer)
+            else:
+                await self._copy(stream, blob, writer, lambda: self._run(stream.read, _CHUNK))
         finally:
             stream.close()
+
+    def _run(self, work: Callable[..., T], *arguments: object) -> asyncio.Future[T]:
+        return asyncio.get_running_loop().run_in_executor(self._executor, work, *arguments)
+
+    async def _open(
+        self, repository: Repository, blob: Descriptor, start: int, end: int | None
+    ) -> BlobStream:
+        opening = self._run(repository.open_blob, blob.digest, start, end)
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            opening.add_done_callback(_close_unwanted)
+            raise
+
+    async def _copy_ranges(
+        self, repository: Repository, first: BlobStream, blob: Descriptor, writer: Writer
+    ) -> None:
+        """Several connections ahead of the one writer, which takes the ranges in their order."""
+
+        async def fetch(start: int) -> bytes:
+            end = min(start + _RANGE, blob.size)
+            stream = first if start == first.offset else await self._open(repository, blob, start, end)
+            try:
+                return await self._range(stream, start, end)
+            finally:
+                stream.close()
+
+        starts = iter(range(writer.offset, blob.size, _RANGE))
+        ahead = deque(
+            asyncio.create_task(fetch(start)) for start in itertools.islice(starts, self._connections)
+        )
+        try:
+            while ahead:
+                data = await ahead[0]
+                ahead.popleft()
+                ahead.extend(asyncio.create_task(fetch(start)) for start in itertools.islice(starts, 1))
+                for begin in range(0, len(data), _CHUNK):
+                    await writer.write(data[begin : begin + _CHUNK])
+                PULL_BYTES.add(amount=len(data))
+        finally:
+            for task in ahead:
+                task.cancel()
+            await asyncio.gather(*ahead, return_exceptions=True)
+
+    async def _range(self, stream: BlobStream, start: int, end: int) -> bytes:
+        from pycri.images.registry.errors import RegistryError
+
+        if stream.offset != start or not stream.partial:
+            raise RegistryError(f"{stream.what}: gives ranges at one time and not at another")
+        data = await self._run(stream.read, end - start)
+        if len(data) != end - start:
+            raise RegistryError(f"{stream.what}: ended after {len(data)} of {end - start} bytes of a range")
+        return data
 
     async def _copy(
         self,
@@ -160,3 +228,9 @@ class Downloader:
                 reading.exception()
         if writer.offset != blob.size:
             raise RegistryError(f"{stream.what}: ended after {writer.offset} of {blob.size} bytes")
+
+
+def _close_unwanted(opening: asyncio.Future[BlobStream]) -> None:
+    """Of a request whose answer came after whoever wanted it had gone."""
+    with suppress(Exception):  # it failed: nothing to close
+        opening.result().close()

@@ -43,6 +43,7 @@ class PullSettings:
     registry_config: Path = Path("/etc/containerd/certs.d")
     max_concurrent_downloads: int = 3
     progress_timeout: float = 300.0
+    connections_per_layer: int = 1
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class Puller:
         self._node = node
         self._settings = settings
         self._executor = ThreadPoolExecutor(thread_name_prefix="pull", max_workers=32)
-        self._downloader = Downloader(client, self._executor)
+        self._downloader = Downloader(client, self._executor, settings.connections_per_layer)
         self._stopped = threading.Event()
 
     async def pull(

@@ -38,6 +38,7 @@ class ImageService:
         registry_config: str | Path,
         max_concurrent_downloads: int,
         progress_timeout: float,
+        connections_per_layer: int = 1,
     ) -> None:
         self._client = client
         self._sandbox_image = sandbox_image
@@ -48,7 +49,9 @@ class ImageService:
         self._filesystem = ImageFilesystem(client, snapshotter)
         self._pulls: SingleFlight[ImageRecord] = SingleFlight(outlive=True)
         self._sandbox_images: SingleFlight[ImageRecord] = SingleFlight(outlive=True)
-        settings = PullSettings(Path(registry_config), max_concurrent_downloads, progress_timeout)
+        settings = PullSettings(
+            Path(registry_config), max_concurrent_downloads, progress_timeout, connections_per_layer
+        )
         self._puller = Puller(client, self._store, self._unpacker, self._node, settings)
         self._following: asyncio.Task[None] | None = None
 

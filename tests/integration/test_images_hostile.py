@@ -9,9 +9,11 @@ import hashlib
 import io
 import json
 import os
+import re
 import tarfile
 import threading
-from collections.abc import AsyncIterator, Iterator
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,7 +23,7 @@ import pytest
 from pycri import errors
 from pycri._generated import cri_pb2
 from pycri.containerd import Containerd
-from pycri.images import ImageService, media_types
+from pycri.images import ImageService, download, media_types
 from tests.fakes.registry import Answer, FakeRegistry, Request
 from tests.support.containerd import ContainerdHost
 from tests.support.images import image_service
@@ -130,6 +132,91 @@ async def test_layer_that_breaks_off_is_continued_where_it_stopped(host: Contain
         assert ranges == ["bytes=1200000-", "bytes=2300000-"]
 
 
+@dataclass
+class InRanges:
+    """Serves ranges with both ends, as real registries do; ``bend`` may change an answer."""
+
+    served: Served
+    bend: Callable[[int, Answer], Answer] = lambda start, answer: answer
+    seen: list[tuple[int, int]] = field(default_factory=list)
+    at_once: int = 0
+    most_at_once: int = 0
+
+    def __call__(self, request: Request) -> Answer:
+        wanted = re.fullmatch(r"bytes=(\d+)-(\d+)", request.headers.get("range", ""))
+        if wanted is None:
+            return self.served(request)
+        blob = self.served.blobs[request.path.partition("?")[0].rpartition("/")[2]]
+        start, last = int(wanted[1]), min(int(wanted[2]), len(blob) - 1)
+        self.seen.append((start, last))
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        span = {"Content-Range": f"bytes {start}-{last}/{len(blob)}"}
+        answer = Answer(206, blob[start : last + 1], span, pause=self._leave)
+        return self.bend(start, answer)
+
+    def _leave(self) -> None:
+        time.sleep(0.02)  # the others are on their way meanwhile
+        self.at_once -= 1
+
+
+@pytest.fixture
+def small_ranges(monkeypatch: pytest.MonkeyPatch) -> int:
+    monkeypatch.setattr(download, "_RANGES_FROM", 1_000_000)
+    monkeypatch.setattr(download, "_RANGE", 300_000)
+    return 300_000
+
+
+async def test_large_layer_comes_in_ranges_over_several_connections(
+    host: ContainerdHost, small_ranges: int
+) -> None:
+    served = serve(layer_of(file=os.urandom(3_000_000)))
+    ranges = InRanges(served)
+    async with pulling(host, served, connections_per_layer=4) as (images, _, request, fake):
+        fake.answer = ranges
+        await images.pull_image(request)
+        size = max(len(blob) for blob in served.blobs.values())
+        assert sorted(ranges.seen) == [
+            (start, min(start + small_ranges, size) - 1) for start in range(0, size, small_ranges)
+        ]
+        assert 2 <= ranges.most_at_once <= 4
+
+
+async def test_range_that_breaks_off_is_fetched_again_and_no_other(
+    host: ContainerdHost, small_ranges: int
+) -> None:
+    served = serve(layer_of(file=os.urandom(3_000_000)))
+    cuts = [900_000]
+
+    def bend(start: int, answer: Answer) -> Answer:
+        if start in cuts:
+            cuts.remove(start)
+            answer.cut_after = 1000
+        return answer
+
+    ranges = InRanges(served, bend)
+    async with pulling(host, served, connections_per_layer=3) as (images, _, request, fake):
+        fake.answer = ranges
+        await images.pull_image(request)
+        again = [start for start, _ in ranges.seen if start < 900_000]
+        assert sorted(again) == [0, 300_000, 600_000]  # what has been written is not fetched twice
+
+
+async def test_registry_without_ranges_gives_large_layers_whole(
+    host: ContainerdHost, small_ranges: int
+) -> None:
+    served = serve(layer_of(file=os.urandom(3_000_000)))
+
+    def whole(request: Request) -> Answer:
+        return served(Request(request.method, request.path, {}))
+
+    async with pulling(host, served, connections_per_layer=4) as (images, _, request, fake):
+        fake.answer = whole
+        await images.pull_image(request)
+        layers = [r for r in fake.requests if "range" in r.headers]
+        assert [r.headers["range"] for r in layers] == ["bytes=0-299999"]
+
+
 async def test_layer_that_never_arrives_is_given_up(host: ContainerdHost) -> None:
     served = serve(layer_of(file=os.urandom(100_000)))
     served.cuts = [0] * 100
@@ -155,17 +242,20 @@ async def test_silent_registry_runs_into_the_progress_timeout(host: ContainerdHo
         silence.set()
 
 
-async def test_service_ends_at_once_while_a_layer_hangs(host: ContainerdHost) -> None:
-    served = serve(layer_of(file=os.urandom(100_000)))
+@pytest.mark.usefixtures("small_ranges")
+@pytest.mark.parametrize("connections", [1, 4])
+async def test_service_ends_at_once_while_a_layer_hangs(host: ContainerdHost, connections: int) -> None:
+    served = serve(layer_of(file=os.urandom(1_500_000)))
+    ranges = InRanges(served)
     reached, release = threading.Event(), threading.Event()
 
     def hang_within_the_layer(request: Request) -> Answer:
-        answer = served(request)
+        answer = ranges(request)
         if len(answer.body) > 10_000:
             answer.pause = lambda: (reached.set(), release.wait(30))
         return answer
 
-    async with pulling(host, served) as (images, client, request, fake):
+    async with pulling(host, served, connections_per_layer=connections) as (images, client, request, fake):
         fake.answer = hang_within_the_layer
         pull = asyncio.create_task(images.pull_image(request))
         await asyncio.to_thread(reached.wait, 30)

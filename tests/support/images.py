@@ -20,6 +20,7 @@ async def image_service(
     sandbox_image: str = pause.NAME,
     certs_dir: Path | None = None,
     progress_timeout: float = 20.0,
+    connections_per_layer: int = 1,
 ) -> AsyncIterator[tuple[ImageService, Containerd]]:
     """A started service over a client of its own; both closed at the end."""
     async with host.client(namespace) as client:
@@ -30,6 +31,7 @@ async def image_service(
             registry_config=certs_dir or host.certs_dir,
             max_concurrent_downloads=3,
             progress_timeout=progress_timeout,
+            connections_per_layer=connections_per_layer,
         )
         await service.start()
         try:

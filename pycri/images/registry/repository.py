@@ -40,11 +40,17 @@ class Document:
 
 
 class BlobStream:
-    """A blob's bytes from ``offset``, which is 0 if the server would not start where it was asked to."""
+    """A blob's bytes from ``offset``, which is 0 if the server would not start where it was asked to.
 
-    def __init__(self, response: urllib3.BaseHTTPResponse, offset: int, what: str) -> None:
+    ``partial``: the server gave the range that it was asked for.
+    """
+
+    def __init__(
+        self, response: urllib3.BaseHTTPResponse, offset: int, what: str, *, partial: bool = False
+    ) -> None:
         self.what = what
         self.offset = offset
+        self.partial = partial
         self._response = response
         self._failure: RegistryError | None = None
 
@@ -117,8 +123,9 @@ class Repository:
         endpoints = self._pullers() if by_digest else self._resolvers()
         return self._all(lambda endpoint: self._manifest(endpoint, name), endpoints)
 
-    def open_blob(self, digest: str, offset: int) -> BlobStream:
-        return self._all(lambda endpoint: self._blob(endpoint, digest, offset), self._pullers())
+    def open_blob(self, digest: str, offset: int, end: int | None = None) -> BlobStream:
+        """The bytes from ``offset`` up to ``end`` (not included), or to the blob's own."""
+        return self._all(lambda endpoint: self._blob(endpoint, digest, offset, end), self._pullers())
 
     def read_blob(self, digest: str, size: int) -> bytes:
         """A small blob of exactly ``size`` bytes, verified."""
@@ -180,17 +187,18 @@ class Repository:
             return Document(data, media_type, name)
         return Document(data, media_type, digests.sha256(data))
 
-    def _blob(self, endpoint: Endpoint, digest: str, offset: int) -> BlobStream:
+    def _blob(self, endpoint: Endpoint, digest: str, offset: int, end: int | None) -> BlobStream:
         path = self._path(endpoint, "blobs", digest)
         what = f"{endpoint.host.url}{path}"
-        headers = {"Range": f"bytes={offset}-"} if offset else {}
+        wanted = f"bytes={offset}-{'' if end is None else end - 1}"
+        headers = {"Range": wanted} if offset or end is not None else {}
         response = endpoint.get(path, headers)
-        if not offset or response.status != 206:
+        if not headers or response.status != 206:
             return BlobStream(response, 0, what)
         if not response.headers.get("Content-Range", "").startswith(f"bytes {offset}-"):
             response.close()
             raise RegistryError(f"{what}: answered another range than bytes {offset}-", status=400)
-        return BlobStream(response, offset, what)
+        return BlobStream(response, offset, what, partial=True)
 
     def _whole_blob(self, endpoint: Endpoint, digest: str, size: int) -> bytes:
         path = self._path(endpoint, "blobs", digest)
