@@ -70,7 +70,8 @@ def command(
 ) -> int:
     """Prove a CRI endpoint by using it: this machine's, or that of each host of an inventory.
 
-    T0 looks at the daemon and the node, T1 runs pods and removes them. Exit code 7 says that T0 failed,
+    T0 looks at the daemon and the node, T1 runs pods and removes them, T3 proves the cluster from the first
+    control plane. Exit code 7 says that T0 failed,
     8 T1, 9 T2, 10 T3; 3 that a host could not be reached.
     """
     settings = current()
@@ -84,7 +85,7 @@ def command(
     )
     if not select(tiers, patterns, disruptive=disruptive):  # a mistyped check must not wait for a connection
         raise UsageError(f"there are no checks in {', '.join(f'T{tier}' for tier in tiers)}")
-    with _targets(ClusterOptions(**cluster), normalise(endpoint)) as targets, _sigterm_as_interrupt():
+    with _targets(ClusterOptions(**cluster), normalise(endpoint), tiers) as targets, _sigterm_as_interrupt():
         if cleanup:
             return _clean_up(targets, settings, console)
         reports = _run(targets, tiers, patterns, options, settings, console)
@@ -99,7 +100,7 @@ for _parameter in command.params:
 
 
 @contextmanager
-def _targets(options: ClusterOptions, endpoint: str) -> Iterator[list[fleet.Target]]:
+def _targets(options: ClusterOptions, endpoint: str, tiers: Sequence[int]) -> Iterator[list[fleet.Target]]:
     if not options.inventory:
         if options.limit is not None:
             raise UsageError("--limit chooses among an inventory's hosts", fix="name the inventory with -i")
@@ -116,7 +117,7 @@ def _targets(options: ClusterOptions, endpoint: str) -> Iterator[list[fleet.Targ
             )
         spec.known_hosts_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         config = write_config(workdir / "ssh_config", spec.known_hosts_file, pin_bastions=True)
-        yield fleet.inventory_targets(spec, endpoint, config)
+        yield fleet.inventory_targets(spec, endpoint, config, tiers)
 
 
 def _run(
@@ -129,7 +130,10 @@ def _run(
 ) -> list[EndpointReport]:
     live = console.is_terminal and settings.color and not settings.json and settings.verbosity >= 0
     lines = not console.is_terminal and not settings.json and settings.verbosity >= 0
-    total = len(targets) * len(select(tiers, patterns, disruptive=options.disruptive))
+    total = sum(
+        len(select(tiers if t.tiers is None else t.tiers, patterns, disruptive=options.disruptive))
+        for t in targets
+    )
     done = 0
     lock = threading.Lock()
     status = Console(stderr=True).status("connecting") if live else None

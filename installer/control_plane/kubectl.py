@@ -13,7 +13,7 @@ from installer.errors import ClusterError
 
 ADMIN_CONF: Final = "/etc/kubernetes/admin.conf"
 _PAUSE: Final = 1.0  # seconds between tries
-_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 class Answer(Protocol):
@@ -61,7 +61,7 @@ class Kubectl:
 
     def command(self, argv: list[str], stdin: bytes = b"", timeout: float = 60.0) -> Answer:
         """Run another command there, as root, with a PATH that has what nodestrap installs."""
-        return self._run(["env", f"PATH={_PATH}", *argv], stdin, timeout)
+        return self._run(["env", f"PATH={PATH}", *argv], stdin, timeout)
 
     def get(self, *words: str, timeout: float = 30.0) -> Any:
         """The objects that ``kubectl get WORDS`` finds, as JSON has them. Raises ClusterError."""

@@ -88,7 +88,8 @@ class ClusterState:
     def member(self, host: str, node: str) -> bool:
         """Whether the host is a node, fully, and has a kubelet that runs and says that it is ready."""
         state, known = self.host(host), self.nodes.get(node)
-        return state.joined and not state.unfinished and known is not None and known.ready
+        well = state.joined and not state.unfinished and state.kubelet_active
+        return well and known is not None and known.ready
 
 
 def kubectl_on(connection: Connection) -> Kubectl:

@@ -7,21 +7,26 @@ small web server, a Service leads to all of them.
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any, Final
 
-from installer.control_plane.kubectl import ADMIN_CONF, Kubectl
+from installer.control_plane.kubectl import ADMIN_CONF, PATH, Kubectl
 from installer.control_plane.observe import NodeState, node_states
 from installer.errors import ClusterError
 from installer.verify.check import Failed, NotApplicable
-from installer.verify.host import Host, HostError
+from installer.verify.host import ByteStream, Host, HostError
+from installer.verify.waiting import wait_for
 
 PORT: Final = 8080  # of the web server in each pod
-HOST_PORT: Final = 28080  # outside of NodePorts' range, and of what nodes listen on
+_HOST_PORTS: Final = range(28000, 29000)  # outside of NodePorts' range, and of what nodes listen on
+_STALE: Final = timedelta(minutes=15)  # a run takes less; what is older was left by one that was killed
 _READY_SECONDS: Final = 120.0
 _LABEL: Final = "io.nodestrap.verify"
 
@@ -52,6 +57,8 @@ class Cluster:
         self.namespace = f"nodestrap-verify-{run_id}"
         self._image = image
         self._made = False
+        # By the run's own number: two runs, or what a killed one left, do not meet.
+        self.host_port = _HOST_PORTS[int(run_id, 16) % len(_HOST_PORTS)]
         self.kubectl = Kubectl(host.name, self._run)
 
     @cached_property
@@ -74,13 +81,75 @@ class Cluster:
         found = self.kubectl.get("service", "web", "--namespace", self.namespace)
         return str(found["spec"]["clusterIP"])
 
-    def exec(self, probe: Probe, *words: str, timeout: float = 30.0) -> str:
+    @cached_property
+    def routed(self) -> bool:
+        """Whether the pod network is nodestrap's own, which takes pods' addresses from podCIDRs."""
+        return self._host.run("test -e /etc/nodestrap/pod-network/config.json", check=False).code == 0
+
+    def node_of(self, hostname: str) -> str:
+        """The name under which a host is a node: its own, or that of its label. Raises Failed."""
+        for node in self.nodes.values():
+            if hostname.lower() in (node.name, node.labels.get("kubernetes.io/hostname")):
+                return node.name
+        raise Failed(f"no node is called {hostname}")
+
+    def exec(
+        self, probe: Probe, *words: str, stdin: bytes = b"", timeout: float = 30.0, tries: int = 1
+    ) -> str:
         """stdout of a command in a probe, through the API server. Raises ClusterError."""
-        return self.kubectl("exec", probe.name, "--namespace", self.namespace, "--", *words, timeout=timeout)
+        start = ("exec", *(["--stdin"] if stdin else []), probe.name, "--namespace", self.namespace)
+        for left in reversed(range(tries)):
+            try:
+                return self.kubectl(*start, "--", *words, stdin=stdin, timeout=timeout)
+            except ClusterError:  # noqa: PERF203 - the loop is the retry
+                if not left:
+                    raise
+                time.sleep(0.5)
+        raise AssertionError("unreachable")
+
+    def logs(self, probe: Probe) -> str:
+        """A probe's log. Raises ClusterError."""
+        return self.kubectl("logs", probe.name, "--namespace", self.namespace)
+
+    def restarts(self, probe: Probe) -> int:
+        """How often its container was started again. Raises ClusterError."""
+        found = self.kubectl.get("pod", probe.name, "--namespace", self.namespace)
+        return sum(each["restartCount"] for each in found["status"].get("containerStatuses") or ())
+
+    def fetch_patiently(self, probe: Probe, where: str, seconds: float = 20.0) -> str:
+        """As ``fetch``, of one URL, which kube-proxy may not lead anywhere yet. Raises ClusterError."""
+        deadline = time.monotonic() + seconds
+        while not (said := self.fetch(probe, [where])[where]) and time.monotonic() < deadline:
+            time.sleep(0.3)
+        return said
+
+    @contextmanager
+    def forwarded(self, probe: Probe, port: int) -> Iterator[ByteStream]:
+        """A connection to a probe's port, by ``kubectl port-forward``. Raises Failed, HostError."""
+        log = f"/run/{self.namespace}-forward"
+        forward = ["kubectl", "--kubeconfig", ADMIN_CONF, "port-forward", "--namespace", self.namespace]
+        command = shlex.join(["env", f"PATH={PATH}", "timeout", "60", *forward, probe.name, f":{port}"])
+        pid = self._host.run(f"{command} </dev/null >{log} 2>&1 & echo $!").text.strip()
+        try:
+            pattern = re.compile(r"Forwarding from 127\.0\.0\.1:(\d+)")
+            found = wait_for(
+                lambda: pattern.search((self._host.read(log) or b"").decode(errors="replace")),
+                f"kubectl port-forward to {probe.name} on {probe.node}",
+                timeout=20,
+            )
+            stream = self._host.dial("127.0.0.1", int(found[1]))
+            try:
+                yield stream
+            finally:
+                stream.close()
+        finally:
+            self._host.run(f"kill {pid} 2>/dev/null; rm -f {log}", check=False)
 
     def fetch(self, probe: Probe, urls: Sequence[str]) -> dict[str, str]:
         """What the probe gets from each URL; nothing where none answered in time. Raises ClusterError."""
-        program = 'for u in "$@"; do wget -q -T 5 -O - "$u" 2>/dev/null | head -n 1; echo "$u done"; done'
+        program = (
+            'for u in "$@"; do timeout 5 wget -q -O - "$u" 2>/dev/null | head -n 1; echo "$u done"; done'
+        )
         found: dict[str, str] = dict.fromkeys(urls, "")
         said: list[str] = []
         answer = self.exec(probe, "sh", "-c", program, "sh", *urls, timeout=30.0 + 6 * len(urls))
@@ -116,6 +185,7 @@ class Cluster:
     def _make(self, nodes: Sequence[str]) -> None:
         """A new namespace takes no pods until it has its service account, a moment later."""
         self._made = True
+        self._remove_stale()
         deadline = time.monotonic() + 30
         while True:
             try:
@@ -127,9 +197,20 @@ class Cluster:
             else:
                 return
 
+    def _remove_stale(self) -> None:
+        now = datetime.now(UTC)
+        for item in self.kubectl.get("namespaces", "--selector", _LABEL)["items"]:
+            made = datetime.fromisoformat(item["metadata"]["creationTimestamp"])
+            if now - made > _STALE:
+                self.kubectl.delete("namespace", item["metadata"]["name"], "--wait=false")
+
     def _objects(self, nodes: Sequence[str]) -> list[dict[str, Any]]:
         labels = {_LABEL: "probe"}
-        namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.namespace}}
+        namespace = {
+            "apiVersion": "v1",
+            "kind": "Namespace",
+            "metadata": {"name": self.namespace, "labels": labels},
+        }
         service = {
             "apiVersion": "v1",
             "kind": "Service",
@@ -145,7 +226,7 @@ class Cluster:
             "name": "web",
             "image": self._image,
             "command": ["sh", "-c", serve + f"exec httpd -f -p {PORT} -h /tmp/www"],
-            "ports": [{"containerPort": PORT, "hostPort": HOST_PORT}],
+            "ports": [{"containerPort": PORT, "hostPort": self.host_port}],
             "readinessProbe": {"tcpSocket": {"port": PORT}, "periodSeconds": 1},
             "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"memory": "64Mi"}},
         }
@@ -173,6 +254,11 @@ class Cluster:
                 said = "; ".join(_why(item) for item in waiting)
                 raise Failed(f"pods are not ready after {_READY_SECONDS:.0f} s: {said}")
             time.sleep(0.4)
+
+
+def url(address: str, port: int) -> str:
+    """Of a web server."""
+    return f"http://[{address}]:{port}/" if ":" in address else f"http://{address}:{port}/"
 
 
 def of(host: Host, run_id: str, image: str) -> Cluster:

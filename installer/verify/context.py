@@ -7,6 +7,7 @@ from typing import Any
 
 from installer.verify.check import NotApplicable
 from installer.verify.client import CriClient, Service
+from installer.verify.cluster import Cluster
 from installer.verify.host import Host
 from installer.verify.node_files import NodeFiles
 from installer.verify.options import Options
@@ -62,6 +63,11 @@ class Context:
     def node_files(self) -> NodeFiles:
         """The node's configuration files. Raises NotApplicable when they cannot be read."""
         return self.session.files.get()
+
+    @property
+    def cluster(self) -> Cluster:
+        """The cluster that the host is a control plane of. Raises NotApplicable where it is none."""
+        return self.session.cluster.get()
 
     @property
     def image(self) -> Any:

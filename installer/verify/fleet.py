@@ -141,11 +141,21 @@ def connected_target(
     return Target(connection.host, address, reach, tiers)
 
 
-def inventory_targets(cluster: ClusterSpec, address: str, ssh_config: Path) -> list[Target]:
-    """The same address on each host of an inventory; ``ssh_config`` is ``installer.ssh.openssh``'s."""
+def inventory_targets(
+    cluster: ClusterSpec, address: str, ssh_config: Path, tiers: Sequence[int]
+) -> list[Target]:
+    """The same address on each host of an inventory; ``ssh_config`` is ``installer.ssh.openssh``'s.
+
+    T3 is about the cluster, so one control plane is enough; hosts that nothing else is asked of are left out.
+    """
+    prover = next((host.name for host in cluster.hosts if host.is_control_plane), None)
+    chosen = {
+        host: tuple(tier for tier in tiers if tier != 3 or host.name == prover) for host in cluster.hosts
+    }
     return [
-        Target(host.name, address, partial(_remote, host, cluster, address, ssh_config))
-        for host in cluster.hosts
+        Target(host.name, address, partial(_remote, host, cluster, address, ssh_config), own)
+        for host, own in chosen.items()
+        if own
     ]
 
 

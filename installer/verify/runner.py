@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 
+from installer.errors import ClusterError
 from installer.verify.catalogue import select
 from installer.verify.check import Check, Failed, NotApplicable
 from installer.verify.client import Cancelled, CriClient, CriError
@@ -115,7 +116,7 @@ def run_check(check: Check, session: Session) -> Result:
         outcome, evidence = Outcome.SKIPPED, str(reason)
     except Failed as failure:
         outcome, evidence, fix = Outcome.FAILED, str(failure), failure.fix
-    except (CriError, HostError) as error:
+    except (CriError, HostError, ClusterError) as error:
         outcome, evidence = Outcome.FAILED, str(error)
     except Cancelled:
         raise

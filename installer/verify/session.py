@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any, Generic, TypeVar
 
-from installer.verify import cgroup_parent, gaps, host_pod, kubelet, node_files, shared_pod
+from installer.verify import cgroup_parent, cluster, gaps, host_pod, kubelet, node_files, shared_pod
 from installer.verify.check import NotApplicable
 from installer.verify.client import CriClient, CriError
 from installer.verify.host import Host, HostError
@@ -52,6 +52,7 @@ class Session:
         self.cgroup_parent = Once(lambda: cgroup_parent.spell(cri, self.run_id))
         self.kubelet = Once(self._settle_kubelet)
         self.files = Once(lambda: node_files.read(host))
+        self.cluster = Once(lambda: cluster.of(host, self.run_id, options.image))
 
     @property
     def root(self) -> str:
@@ -85,6 +86,8 @@ class Session:
     def close(self) -> None:
         """Remove what the run made: the shared pod, the image when it was not there before, directories."""
         self.close_shared()
+        if self.cluster.made is not None:
+            self.leftovers += self.cluster.made.close()
         if self.brought_image:
             self._remove_image()
         if self._directories:
