@@ -23,6 +23,9 @@ def load(name: str, receipts: Path) -> ModuleType:
     )
     shared.RECEIPTS = str(receipts / "receipts")
     shared.ORIGINALS = str(receipts / "originals")
+    _execute(
+        "ansible.module_utils.nodestrap_packet_filter", PLAYBOOKS / "module_utils/nodestrap_packet_filter.py"
+    )
     return _execute(f"nodestrap_library.{name}", PLAYBOOKS / f"library/{name}.py")
 
 
