@@ -11,13 +11,15 @@ import pytest
 
 from installer.verify.client import CriError
 from pycri._generated import cri_pb2 as cri
+from tests.support import leftovers
 from tests.support.control_node import ControlNode, control_node
 from tests.support.cri_pods import await_true
-from tests.support.injected import STEPS
+from tests.support.injected import STEPS, USER_NAMESPACE_STEPS
 
 pytestmark = pytest.mark.integration
 
 CASES = [f"{when} {step}" for step in STEPS for when in ("before", "after")]
+USER_NAMESPACE_CASES = [f"{when} {step}" for step in USER_NAMESPACE_STEPS for when in ("before", "after")]
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +75,33 @@ def assert_nothing_left(node: ControlNode) -> None:
     assert not any(node.leftovers().values()), node.leftovers()
     assert in_containerd(node) == []
     await_true(lambda: shims(node) == [], 5)
+
+
+def in_user_namespace(config: cri.PodSandboxConfig, first: int) -> cri.PodSandboxConfig:
+    ids = [cri.IDMapping(host_id=first, container_id=0, length=65_536)]
+    options = cri.NamespaceOption(userns_options=cri.UserNamespace(mode=cri.POD, uids=ids, gids=ids))
+    config.linux.security_context.namespace_options.CopyFrom(options)
+    return config
+
+
+@pytest.mark.parametrize("kind", ["error", "kill"])
+@pytest.mark.parametrize("case", USER_NAMESPACE_CASES)
+def test_a_user_namespace_leaves_nothing_either(node: ControlNode, case: str, kind: str) -> None:
+    if " copy" in case and node.containerd.version >= (2, 0):
+        pytest.skip("this containerd maps ids itself")
+    number = USER_NAMESPACE_CASES.index(case) * 2 + (kind == "kill") + 1
+    config = in_user_namespace(node.pods.config(), 1_000_000 * number)  # ids that no copy is kept for yet
+    arm_file(node).write_text(f"{case} {kind}")
+    with pytest.raises(CriError):
+        node.pods.run(config)
+    if kind == "kill":
+        node.pycri.processes.pop("control").wait(30)
+        start(node)
+    assert_nothing_left(node)
+    assert [mount for mount in leftovers.mounts_below(node.pycri.root) if "userns" in mount] == []
+    pod = node.pods.run(config)
+    assert node.pods.sandbox(pod).state == cri.SANDBOX_READY
+    node.pods.remove_pod(pod)
 
 
 @pytest.mark.parametrize("case", CASES)

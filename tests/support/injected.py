@@ -19,7 +19,7 @@ from pycri.containerd.containers import Containers
 from pycri.containerd.snapshots import Snapshots
 from pycri.containerd.tasks import Tasks
 from pycri.images import ImageService
-from pycri.sandbox import files
+from pycri.sandbox import files, user_namespace
 from pycri.store import Store
 
 STEPS: dict[str, tuple[Any, str]] = {
@@ -35,10 +35,17 @@ STEPS: dict[str, tuple[Any, str]] = {
 }
 
 
+# Steps of pods with a user namespace only.
+USER_NAMESPACE_STEPS: dict[str, tuple[Any, str]] = {
+    "user namespace": (user_namespace, "create"),
+    "copy": (Snapshots, "commit"),
+}
+
+
 def main() -> int:
     """Patch every step, then be pycri."""
     arm = Path(sys.argv[1])
-    for step, (owner, name) in STEPS.items():
+    for step, (owner, name) in (STEPS | USER_NAMESPACE_STEPS).items():
         wrapped = (_sync if step == "files" else _async)(getattr(owner, name), step, arm)
         setattr(owner, name, wrapped)
     return cli.main(sys.argv[2:])
