@@ -1,0 +1,155 @@
+"""What the Kubernetes phases decide; hosts and Ansible are replaced."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from installer.cluster.spec import HostSpec
+from installer.control_plane.observe import ClusterState, HostState, NodeState
+from installer.errors import ConnectError, InventoryError
+from installer.kubernetes import PodNetwork, check_versions, wanted
+from installer.phases import init as init_phase
+from installer.phases import join as join_phase
+from installer.phases.init import Init
+from installer.phases.join import Admission, JoinControlPlanes, JoinWorkers, newcomers
+from installer.progress import Silent
+from installer.report import HostState as Outcome
+from installer.run import Run
+from tests.unit.installer.hosts import cluster, host
+
+HASH = f"sha256:{'1' * 64}"
+MEMBER = HostState(joined=True, admin=True, kubelet_active=True, ca_hash=HASH)
+
+
+def spec_host(name: str, number: int, *, worker: bool = False, **variables: Any) -> HostSpec:
+    settings = {"kubernetes_version": "1.31.4", "ansible_host": f"192.0.2.{number}", **variables}
+    made = host(name, **settings)
+    return replace(made, groups=frozenset({"workers", "nodes", "all"})) if worker else made
+
+
+def node(
+    name: str, *, ready: bool = True, version: str = "v1.31.4", control_plane: bool = False
+) -> NodeState:
+    return NodeState(name, ready, "", version, control_plane)
+
+
+def make(tmp_path: Path, *hosts: HostSpec) -> Run:
+    run = Run(spec=cluster(*hosts, state_dir=tmp_path), progress=Silent(), workdir=tmp_path)
+    run.kubernetes = wanted(run.spec)
+    return run
+
+
+@pytest.fixture
+def played(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list[str]]]:
+    """Books and the hosts they were played on."""
+    found: list[tuple[str, list[str]]] = []
+
+    def converge(run: Run, book: str, *, check: bool, hosts: list[HostSpec]) -> None:
+        found.append((book, [each.name for each in hosts]))
+
+    monkeypatch.setattr(init_phase, "converge", converge)
+    monkeypatch.setattr(join_phase, "converge", converge)
+    state = ClusterState({"cp1": MEMBER}, {"cp1": node("cp1", control_plane=True)}, "cp1", "v1.31.4")
+    monkeypatch.setattr(init_phase, "observe", lambda *_: state)
+    return found
+
+
+def three(tmp_path: Path) -> Run:
+    return make(tmp_path, spec_host("cp1", 1), spec_host("cp2", 2), spec_host("w1", 3, worker=True))
+
+
+def test_the_first_control_plane_begins(tmp_path: Path, played: list[Any]) -> None:
+    run = three(tmp_path)
+    assert Init().should_run(run)
+    Init().run(run)
+    assert played == [("kubeadm_init.yml", ["cp1"])]
+    assert [each.name for each in newcomers(run)] == ["cp2", "w1"]
+
+
+def test_where_the_cluster_answers_nothing_begins(tmp_path: Path) -> None:
+    run = three(tmp_path)
+    assert run.kubernetes is not None
+    run.kubernetes.state = ClusterState({"cp2": MEMBER}, {"cp2": node("cp2")}, "cp2", "v1.31.4")
+    assert not Init().should_run(run)
+    assert [each.name for each in newcomers(run)] == ["cp1", "w1"]
+
+
+def test_no_second_cluster_while_a_control_plane_cannot_be_asked(tmp_path: Path, played: list[Any]) -> None:
+    run = three(tmp_path)
+    run.fail(ConnectError("gone", host="cp2"))
+    Init().run(run)
+    assert played == []
+    assert {name: each.state for name, each in run.outcomes.items() if name != "cp2"} == {
+        "cp1": Outcome.SKIPPED,
+        "w1": Outcome.SKIPPED,
+    }
+    assert "cp2" in str(run.outcomes["w1"].reason)
+
+
+def test_the_host_that_has_a_clusters_files_goes_on_with_it(tmp_path: Path, played: list[Any]) -> None:
+    run = three(tmp_path)
+    assert run.kubernetes is not None
+    run.kubernetes.state = ClusterState({"cp2": HostState(admin=True, unfinished=True)})
+    Init().run(run)
+    assert played == [("kubeadm_init.yml", ["cp2"])]
+
+
+def test_control_planes_join_one_by_one_and_workers_at_once(tmp_path: Path, played: list[Any]) -> None:
+    run = make(
+        tmp_path,
+        *(spec_host(f"cp{index}", index) for index in (1, 2, 3)),
+        *(spec_host(f"w{index}", 10 + index, worker=True) for index in (1, 2)),
+    )
+    assert run.kubernetes is not None
+    run.kubernetes.state = ClusterState({"cp1": MEMBER}, {"cp1": node("cp1")}, "cp1", "v1.31.4")
+    Admission().dry_run(run)
+    JoinControlPlanes().run(run)
+    JoinWorkers().run(run)
+    books = [("kubeadm_join.yml", ["cp2"]), ("kubeadm_join.yml", ["cp3"]), ("kubeadm_join.yml", ["w1", "w2"])]
+    assert played == books
+    assert "192.0.2.1:6443" in run.host_variables["w1"]["kubeadm_join_config"]
+    assert "certificateKey" in run.host_variables["cp2"]["kubeadm_join_config"]
+    assert "certificateKey" not in run.host_variables["w1"]["kubeadm_join_config"]
+
+
+def test_no_token_is_made_where_nobody_joins(tmp_path: Path) -> None:
+    run = make(tmp_path, spec_host("cp1", 1))
+    assert run.kubernetes is not None
+    run.kubernetes.state = ClusterState({"cp1": MEMBER}, {"cp1": node("cp1")}, "cp1", "v1.31.4")
+    assert not Admission().should_run(run)
+    Admission().undo(run)  # nothing to revoke, nobody asked
+
+
+def test_two_hosts_of_one_name_are_refused(tmp_path: Path) -> None:
+    twins = (spec_host("a", 1, kubernetes_node_name="x"), spec_host("b", 2, kubernetes_node_name="x"))
+    with pytest.raises(InventoryError, match="a and b would register under one name, x"):
+        make(tmp_path, *twins)
+
+
+def test_an_override_that_does_not_fit_names_its_host(tmp_path: Path) -> None:
+    wrong = spec_host("cp1", 1, kubeadm_overrides={"KubeletConfiguration": {"maxPodds": 1}})
+    with pytest.raises(InventoryError, match="maxPodds") as error:
+        make(tmp_path, wrong)
+    assert error.value.host == "cp1"
+
+
+def test_a_manifest_must_be_named() -> None:
+    with pytest.raises(InventoryError, match="none is named"):
+        PodNetwork("manifest")
+
+
+@pytest.mark.parametrize(
+    ("server", "kubelet", "said"),
+    [("v1.30.1", "v1.30.1", "newer than API server"), ("v1.31.4", "v1.31.2", "`up` upgrades no node")],
+)
+def test_versions_that_may_not_meet_are_refused(tmp_path: Path, server: str, kubelet: str, said: str) -> None:
+    run = make(tmp_path, spec_host("cp1", 1))
+    assert run.kubernetes is not None
+    known = {"cp1": node("cp1", version=kubelet, control_plane=True)}
+    run.kubernetes.state = ClusterState({"cp1": MEMBER}, known, "cp1", server)
+    with pytest.raises(InventoryError, match=said):
+        check_versions(run.kubernetes)
