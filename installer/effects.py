@@ -13,18 +13,8 @@ from typing import Any, Final
 
 # In the order in which people read them. The rest: what a task says that has no list of effects.
 KINDS: Final = (
-    "package",
-    "directory",
-    "file",
-    "link",
-    "links",
-    "tree",
-    "unit",
-    "kernel",
-    "node",
-    "pod",
-    "task",
-    "remaining",
+    *("package", "directory", "file", "link", "links", "tree", "image", "unit", "kernel", "node", "pod"),
+    *("task", "remaining"),
 )
 _ACTIONS: Final = ("remove", "restore", "stop", "disable", "install", "upgrade", "create", "change", "enable")
 
@@ -68,7 +58,9 @@ def merge(effects: Iterable[Effect]) -> tuple[Effect, ...]:
         key = effect.kind, effect.name
         actions.setdefault(key, set()).update(effect.actions)
         notes[key] = notes.get(key) or effect.note
-    found = [Effect(*key, _together(told), notes[key]) for key, told in actions.items()]
+    # What a run makes for a while and takes away again is not there afterwards.
+    lasting = {key: told for key, told in actions.items() if not {"create", "remove"} <= told}
+    found = [Effect(*key, _together(told), notes[key]) for key, told in lasting.items()]
     return tuple(sorted(found, key=lambda effect: (_rank(effect.kind, KINDS), effect.name)))
 
 

@@ -11,6 +11,7 @@ from installer.cluster.spec import HostSpec
 from installer.control_plane.client_certificates import issue, needs_renewal
 from installer.control_plane.kubectl import Kubectl
 from installer.control_plane.observe import kubectl_on, node_states
+from installer.effects import Effect
 from installer.errors import ClusterError, InventoryError
 from installer.phases.base import Phase
 from installer.phases.join import refresh
@@ -20,6 +21,10 @@ from installer.run import Run
 
 GROUP: Final = "nodestrap:pod-network"
 _READY_SECONDS: Final = 240.0
+_CENSORED: Final = "pod_network_access: Certificate"
+_ACCESS: Final = "/etc/nodestrap/pod-network"
+_ACCESS_FILES: Final = ("ca.crt", "client.crt", "client.key", "server")
+_ACCESS_RECEIPT: Final = "/var/lib/nodestrap/receipts/pod_network_access.json"
 _ROLE: Final = {
     "apiVersion": "rbac.authorization.k8s.io/v1",
     "kind": "ClusterRole",
@@ -61,6 +66,14 @@ class Network(Phase):
         kubernetes = kubernetes_of(run)
         if kubernetes.network.kind == "manifest":
             read_manifest(kubernetes.network.manifest)
+        elif kubernetes.network.kind == "routed":
+            states = kubernetes.state
+            lacking = [host for host in run.active if states.host(host.name).network_certificate is None]
+            for host in lacking:
+                stand_ins = dict.fromkeys(("server", "ca", "certificate", "key"), "not issued yet")
+                values = {f"pod_network_access_{name}": text for name, text in stand_ins.items()}
+                run.host_variables.setdefault(host.name, {}).update(values)
+            _converge_access(run, lacking, check=True)
 
 
 def read_manifest(source: str) -> str:
@@ -128,4 +141,20 @@ def _give_certificates(run: Run, kubectl: Kubectl, reached: str) -> None:
             pod_network_access_certificate=certificate.certificate,
             pod_network_access_key=certificate.key,
         )
-    converge(run, "pod_network_access.yml", check=False, hosts=lacking)
+    _converge_access(run, lacking, check=False)
+
+
+def _converge_access(run: Run, hosts: list[HostSpec], *, check: bool) -> None:
+    """The role's task may show nothing of its result, so what changes is told here."""
+    if not hosts:
+        return
+    converge(run, "pod_network_access.yml", check=check, hosts=hosts)
+    for host in hosts:
+        told = run.effects.get(host.name, [])
+        if not any(effect.name == _CENSORED for effect in told):
+            continue
+        known = kubernetes_of(run).state.host(host.name).network_certificate is not None
+        action = "change" if known else "create"
+        files = [Effect("file", f"{_ACCESS}/{name}", (action,)) for name in _ACCESS_FILES]
+        receipt = [] if known else [Effect("file", _ACCESS_RECEIPT, ("create",))]
+        run.effects[host.name] = [each for each in told if each.name != _CENSORED] + files + receipt

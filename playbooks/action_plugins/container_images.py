@@ -11,7 +11,7 @@ from ansible.plugins.action import ActionBase
 class ActionModule(ActionBase):  # type: ignore[misc]
     """Asks the module first; it names the archives that the host lacks. One at a time: they are large."""
 
-    TRANSFERS_FILES = True
+    TRANSFERS_FILES = False  # a temporary directory on the host is made when a file is sent, not before
     _supports_check_mode = True
     _supports_async = False
 
@@ -19,7 +19,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         result: dict[str, Any] = super().run(tmp, task_vars)
         arguments = dict(self._task.args)
         if not arguments.get("archives"):
-            return result | {"changed": False, "imported": []}
+            return result | {"changed": False, "imported": [], "effects": []}
         answer = self._execute_module("container_images", module_args=arguments, task_vars=task_vars)
         for source in answer.get("needs_archives") or ():
             sent = self._send(source, arguments, task_vars)

@@ -55,12 +55,24 @@ needs_archives:
   type: list
   elements: str
   returned: always
+effects:
+  description: The same by name, and the receipt when it is new.
+  type: list
+  elements: dict
+  returned: always
 """
 
+import os
 import shutil
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.nodestrap_receipt import read_receipt, sha256_of, write_receipt
+from ansible.module_utils.nodestrap_receipt import (
+    effect,
+    read_receipt,
+    receipt_path,
+    sha256_of,
+    write_receipt,
+)
 
 RECEIPT = "container_images"
 
@@ -141,7 +153,10 @@ def main():
     names = [name for archive in missing for name in archive["names"]]
     diff = {"before": "", "after": "".join(f"{name}\n" for name in names)}
     needed = [] if module.check_mode else [archive["path"] for archive in missing]
-    module.exit_json(changed=bool(missing), imported=names, needs_archives=needed, diff=diff)
+    effects = [effect("image", name, "import") for name in names]
+    if names and not os.path.exists(receipt_path(RECEIPT)):
+        effects.append(effect("file", receipt_path(RECEIPT), "create"))
+    module.exit_json(changed=bool(missing), imported=names, needs_archives=needed, effects=effects, diff=diff)
 
 
 if __name__ == "__main__":

@@ -64,6 +64,11 @@ output:
   description: What kubeadm said, where it ran.
   type: str
   returned: changed
+effects:
+  description: The node that it is made, and the directories that kubeadm fills.
+  type: list
+  elements: dict
+  returned: always
 """
 
 import base64
@@ -75,6 +80,7 @@ import tempfile
 import time
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.nodestrap_receipt import effect
 
 KUBERNETES = "/etc/kubernetes"
 KUBELET_CONF = KUBERNETES + "/kubelet.conf"
@@ -239,14 +245,16 @@ def settle(module, node):
             if not module.check_mode:
                 os.unlink(MARKER)
         if not unfinished:
-            module.exit_json(changed=False)
+            module.exit_json(changed=False, effects=[])
     diff = {"before": "", "after": f"kubeadm {node.verb} {node.name}\n"}
+    trees = [KUBERNETES, "/var/lib/kubelet", *(["/var/lib/etcd"] if node.control_plane else [])]
+    effects = [effect("node", node.name, node.verb), *(effect("tree", path, "change") for path in trees)]
     if module.check_mode:
-        module.exit_json(changed=True, diff=diff)
+        module.exit_json(changed=True, effects=effects, diff=diff)
     if joined and not unfinished and node.comes_back():
-        module.exit_json(changed=False)
+        module.exit_json(changed=False, effects=[])
     node.refuse_what_is_not_ours()
-    module.exit_json(changed=True, output=node.enter()[-8000:], diff=diff)
+    module.exit_json(changed=True, output=node.enter()[-8000:], effects=effects, diff=diff)
 
 
 def main():

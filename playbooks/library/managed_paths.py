@@ -58,6 +58,13 @@ options:
     suboptions:
       source: {description: Directory with the files., type: path, required: true}
       path: {description: Directory for the links., type: path, required: true}
+  gone:
+    description:
+      - Files that another task of the same run writes under this receipt, and this one takes away. For check
+        mode on a host where the other one has not written them.
+    type: list
+    elements: path
+    default: []
 author: nodestrap
 """
 
@@ -337,6 +344,7 @@ def main():
             ),
             "links": options(path=PATH, target=TEXT, yields={"type": "bool", "default": False}),
             "link_all": options(source=PATH, path=PATH),
+            "gone": {"type": "list", "elements": "path", "default": []},
         },
         supports_check_mode=True,
     )
@@ -350,6 +358,8 @@ def main():
     for item in module.params["link_all"]:
         converger.link_all(item["source"], item["path"])
     converger.give_up()
+    if converger.new and module.check_mode:
+        converger.effects += [effect("file", path, "remove") for path in module.params["gone"]]
     if converger.wanted and converger.new:
         converger.report(receipt_path(module.params["receipt"]), "", "receipt\n", "file", "create")
     converger.save_receipt(converger.wanted)

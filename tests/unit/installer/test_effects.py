@@ -64,3 +64,7 @@ effects = st.builds(
 def test_order_and_repetition_do_not_matter(some: list[Effect]) -> None:
     assert merge(some) == merge([*reversed(some), *some])
     assert merge(merge(some)) == merge(some)
+
+
+def test_what_is_there_for_a_while_only_is_not_told() -> None:
+    assert merge([told("file", "/first", "create"), told("file", "/first", "remove")]) == ()
