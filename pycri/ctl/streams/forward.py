@@ -66,6 +66,7 @@ class _Connection:
     unsent: bytearray = field(default_factory=bytearray)
     local_ended: bool = False
     pod_ended: bool = False
+    error_ended: bool = False
     failure: bytes = b""
 
 
@@ -158,15 +159,22 @@ class _Forwarder:
         connection = self._streams.get(event.stream_id)
         if connection is None:
             return
-        if isinstance(event, DataReceived):
-            if event.stream_id == connection.data:
-                connection.unsent += event.data
-            else:
-                connection.failure += event.data
-        elif event.stream_id == connection.data:
+        if event.stream_id == connection.error:
+            self._take_error(connection, event)
+        elif not isinstance(event, DataReceived):
             connection.pod_ended = True
             self._settle(connection)
-        elif connection.failure:
+        elif connection.socket.fileno() >= 0:  # else its local peer is gone
+            connection.unsent += event.data
+        self._forget(connection)
+
+    def _take_error(self, connection: _Connection, event: DataReceived | StreamEnded | StreamReset) -> None:
+        """Why there is no connection in the pod; it may come after the end of the data."""
+        if isinstance(event, DataReceived):
+            connection.failure += event.data
+            return
+        connection.error_ended = True
+        if connection.failure:
             print(f"error: {connection.failure.decode(errors='replace')}", file=sys.stderr, flush=True)
             self._close(connection)
 
@@ -181,10 +189,16 @@ class _Forwarder:
                 connection.socket.shutdown(socket.SHUT_WR)
 
     def _close(self, connection: _Connection) -> None:
+        """Towards the local peer; the streams stay known until the pod's side has ended them."""
         if self._connections.pop(connection.socket.fileno(), None) is None:
             return
         connection.socket.close()
-        for stream_id in (connection.data, connection.error):
-            del self._streams[stream_id]
         if not connection.local_ended:
+            connection.local_ended = True
             self._wire.spdy.send(connection.data, b"", fin=True)
+        self._forget(connection)
+
+    def _forget(self, connection: _Connection) -> None:
+        if connection.socket.fileno() < 0 and connection.pod_ended and connection.error_ended:
+            self._streams.pop(connection.data, None)
+            self._streams.pop(connection.error, None)
