@@ -59,6 +59,7 @@ class HostFacts:
     disks: Mapping[str, DiskSpace]
     overlay_error: str | None
     overlay_directory: str | None
+    networks: tuple[str, ...]  # whose addresses it reaches without a router, in CIDR notation
     listening: Mapping[int, str]  # TCP port: process name
     runtimes: Mapping[str, str]
     runtime_sockets: tuple[str, ...]
@@ -113,6 +114,7 @@ def facts_from_answer(answer: Mapping[str, Any], *, sent: float, received: float
         disks={path: DiskSpace(**values) for path, values in (answer.get("disks") or {}).items()},
         overlay_error=answer.get("overlay_error"),
         overlay_directory=answer.get("overlay_directory"),
+        networks=tuple(answer.get("networks") or ()),
         listening={int(port): name for port, name in (answer.get("listening") or {}).items()},
         runtimes=answer.get("runtimes") or {},
         runtime_sockets=tuple(answer.get("runtime_sockets") or ()),

@@ -61,7 +61,7 @@ def node(host: HostSpec, spec: Cluster, *, has_workers: bool = True) -> Node:
     try:
         return Node(
             name=node_name(host),
-            ips=_addresses(host),
+            ips=node_addresses(host),
             labels=dict(values.get("kubernetes_node_labels") or {}),
             taints=tuple(Taint.parse(str(text)) for text in values.get("kubernetes_node_taints") or ()),
             schedulable=not has_workers if schedulable is None else _truth(schedulable),
@@ -87,7 +87,8 @@ def cgroup_driver(host: HostSpec) -> str:
     return "systemd" if facts and facts.cgroup_version == 2 and facts.init == "systemd" else "cgroupfs"
 
 
-def _addresses(host: HostSpec) -> tuple[str, ...]:
+def node_addresses(host: HostSpec) -> tuple[str, ...]:
+    """Its own as a node, one per address family. Raises InventoryError where that is not known."""
     given = host.variables.get("kubernetes_node_ip")
     if given:
         return _parts(given)

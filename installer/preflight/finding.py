@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from installer.cluster.facts import HostFacts
@@ -29,6 +29,7 @@ class Subject:
     host: HostSpec
     facts: HostFacts
     everyone: Mapping[str, HostFacts]
+    addresses: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # as nodes, where they are known
 
 
 Check = Callable[[Subject], Iterator[Finding]]

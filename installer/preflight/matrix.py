@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
 from installer.cluster.spec import HostSpec
-from installer.errors import UsageError
+from installer.errors import InventoryError, UsageError
+from installer.kubeadm.from_inventory import node_addresses
 from installer.preflight.checks import (
+    adjacency,
     capabilities,
     cgroups,
     clock,
@@ -46,6 +49,7 @@ CHECKS: Final[dict[str, Check]] = {
     "runtime": container_runtime.check,
     "runc": runc.check,
     "capabilities": capabilities.check,
+    "adjacency": adjacency.check,
 }
 
 
@@ -68,17 +72,27 @@ def run_matrix(hosts: Iterable[HostSpec], skip: Collection[str] = ()) -> list[Ch
     facts."""
     known = [host for host in hosts if host.facts is not None]
     everyone = {host.name: host.facts for host in known if host.facts is not None}
+    addresses = _addresses(known)
     results = []
     for host in known:
         assert host.facts is not None  # selected above
         skipped = check_names([*skip, *(host.variables.get("nodestrap_skip_checks") or ())], host.name)
-        subject = Subject(host, host.facts, everyone)
+        subject = Subject(host, host.facts, everyone, addresses)
         for name, check in CHECKS.items():
             if name in skipped:
                 results.append(CheckResult(host.name, name, skipped=True))
             else:
                 results.append(CheckResult(host.name, name, tuple(check(subject))))
     return results
+
+
+def _addresses(hosts: Iterable[HostSpec]) -> dict[str, tuple[str, ...]]:
+    """Those that hosts will have as nodes; where only a name is known, the phase `cluster` complains."""
+    found = {}
+    for host in hosts:
+        with suppress(InventoryError):
+            found[host.name] = node_addresses(host)
+    return found
 
 
 def by_finding(results: Iterable[CheckResult]) -> dict[tuple[str, Finding], list[str]]:

@@ -204,6 +204,27 @@ def try_overlay(directory: str) -> str:
     return ""
 
 
+def networks() -> Dict[str, Any]:
+    """Networks that the host is on: routes without a router, but for those of every host."""
+    found = []
+    for line in read("/proc/net/route").splitlines()[1:]:
+        fields = line.split()
+        if fields[2] == "00000000" and fields[7] != "00000000":
+            address, mask = (socket.inet_ntoa(bytes.fromhex(fields[index])[::-1]) for index in (1, 7))
+            found.append(f"{address}/{bin(int.from_bytes(socket.inet_aton(mask), 'big')).count('1')}")  # noqa: FURB161 - Python 3.6
+    try:
+        routes = read("/proc/net/ipv6_route").splitlines()
+    except OSError:  # IPv6 is off
+        routes = []
+    for line in routes:
+        fields = line.split()
+        length, flags = int(fields[1], 16), int(fields[8], 16)
+        local = fields[9] == "lo" or fields[0].startswith(("fe8", "ff"))
+        if fields[4] == "0" * 32 and 0 < length < 128 and not local and not flags & 0x200:  # RTF_REJECT
+            found.append(f"{socket.inet_ntop(socket.AF_INET6, bytes.fromhex(fields[0]))}/{length}")
+    return {"networks": sorted(set(found))}
+
+
 def listeners() -> Dict[str, Any]:
     """Listening TCP ports with the name of whoever listens."""
     inodes = {}  # type: Dict[str, int]
@@ -284,7 +305,7 @@ def read(path: str) -> str:
         return stream.read()
 
 
-GATHERERS = (system, pythons, cgroups, kernel, memory, disks, overlay, listeners, runtimes)
+GATHERERS = (system, pythons, cgroups, kernel, memory, disks, overlay, networks, listeners, runtimes)
 
 if __name__ == "__main__":
     main()

@@ -42,6 +42,7 @@ HEALTHY = HostFacts(
     disks={path: DiskSpace(1, 100 * GIB, 1_000_000) for path in ("/var/lib", "/opt", "/tmp")},
     overlay_error=None,
     overlay_directory="/var/lib/containerd",
+    networks=("192.0.2.0/24",),
     listening={22: "sshd"},
     runtimes={},
     runtime_sockets=(),

@@ -132,3 +132,24 @@ def test_own_runtime_is_no_surprise() -> None:
         "runtime_sockets": ("/run/containerd/containerd.sock",),
     }
     assert _findings("runtime", **facts) == []
+
+
+_AS_NODES = {"node1": ("192.0.2.11",), "node2": ("198.51.100.12",)}
+
+
+@pytest.mark.parametrize(
+    ("variables", "networks", "found"),
+    [
+        ({"kubernetes_version": "1.31.4"}, ("192.0.2.0/24",), ["node2 (198.51.100.12)"]),
+        ({"kubernetes_version": "1.31.4"}, ("192.0.2.0/24", "198.51.100.0/24"), []),
+        ({"kubernetes_version": "1.31.4", "pod_network": "manifest"}, ("192.0.2.0/24",), []),
+        ({}, ("192.0.2.0/24",), []),
+    ],
+)
+def test_routed_pods_need_neighbours(
+    variables: dict[str, Any], networks: tuple[str, ...], found: list[str]
+) -> None:
+    facts = replace(HEALTHY, networks=networks)
+    subject = Subject(host(facts=facts, **variables), facts, {}, _AS_NODES)
+    reasons = [finding.reason.partition(" is behind")[0] for finding in CHECKS["adjacency"](subject)]
+    assert reasons == found
