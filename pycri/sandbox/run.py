@@ -136,11 +136,11 @@ class RunPodSandbox:
     ) -> None:
         if record.netns:
             undo.callback(netns.remove, record.netns)
-            if mappings is None:
-                await netns.create(record.netns)
-            else:
-                user = user_namespace.path(self._config.run, record.id)
-                await user_namespace.create(user, record.netns, mappings)
+        if mappings is not None:
+            user = user_namespace.path(self._config.run, record.id)
+            await user_namespace.create(user, record.netns, mappings)
+        elif record.netns:
+            await netns.create(record.netns)
 
     async def _attach(
         self, record: SandboxRecord, conflist: Conflist, undo: AsyncExitStack

@@ -20,10 +20,10 @@ from pycri.container.spec.id_mappings import IdMappings, Range
 
 _TIMEOUT = 30.0
 # Plain ctypes: os.unshare came with Python 3.12. Whatever goes wrong is on standard error.
-_HELPER = f"""
-import ctypes, os
+_HELPER = """
+import ctypes, os, sys
 libc = ctypes.CDLL(None, use_errno=True)
-if libc.unshare({syscalls.CLONE_NEWUSER | syscalls.CLONE_NEWNET}):
+if libc.unshare(int(sys.argv[1])):
     raise SystemExit("unshare: " + os.strerror(ctypes.get_errno()))
 os.write(1, b"made")
 os.read(0, 1)
@@ -38,14 +38,18 @@ def path(run: str, sandbox_id: str) -> str:
 async def create(user_path: str, network_path: str, mappings: IdMappings) -> None:
     """Mount a new user namespace and a network namespace of its own, ``lo`` up. Raises OSError.
 
+    Without a ``network_path`` the pod uses the host's network.
+
     What was mounted when it fails is for ``files.remove`` and ``netns.remove``.
     """
+    flags = syscalls.CLONE_NEWUSER | (syscalls.CLONE_NEWNET if network_path else 0)
     helper = await asyncio.create_subprocess_exec(
         sys.executable,
         "-I",
         "-S",
         "-c",
         _HELPER,
+        str(flags),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -63,13 +67,16 @@ async def create(user_path: str, network_path: str, mappings: IdMappings) -> Non
         if helper.returncode is None:
             helper.kill()
         await helper.wait()
-    await netns.raise_loopback(network_path)
+    if network_path:
+        await netns.raise_loopback(network_path)
 
 
 def _keep(pid: int, user_path: str, network_path: str, mappings: IdMappings) -> None:
     _write_map(f"/proc/{pid}/uid_map", mappings.uids)
     _write_map(f"/proc/{pid}/gid_map", mappings.gids)
     for kind, target in (("user", user_path), ("net", network_path)):
+        if not target:
+            continue
         Path(target).parent.mkdir(mode=0o700 if kind == "user" else 0o755, parents=True, exist_ok=True)
         os.close(os.open(target, os.O_RDONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444))
         syscalls.mount(f"/proc/{pid}/ns/{kind}", target, "none", syscalls.MS_BIND)

@@ -54,7 +54,7 @@ class Status:
                 ]
             ),
             runtime_handlers=await asyncio.to_thread(self._runtime_handlers),
-            features=cri.RuntimeFeatures(supplemental_groups_policy=True),
+            features=cri.RuntimeFeatures(supplemental_groups_policy=True, user_namespaces_host_network=True),
         )
         if request.verbose:
             response.info["config"] = json.dumps(dataclasses.asdict(self._config))

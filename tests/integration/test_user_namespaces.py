@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -85,6 +86,26 @@ def test_a_pod_in_its_user_namespace(node: ControlNode, handler: str) -> None:
     assert not any(node.leftovers().values()), node.leftovers()
 
 
+def test_with_the_hosts_network(node: ControlNode, handler: str) -> None:
+    """Kubernetes 1.36 asks for it where Status says user_namespaces_host_network."""
+    pods = node.pods
+    assert pods.runtime.Status(cri.StatusRequest()).features.user_namespaces_host_network
+    options = user_namespace()
+    options.network = cri.NODE
+    config = pods.config()
+    config.linux.security_context.namespace_options.CopyFrom(options)
+    request = cri.RunPodSandboxRequest(config=config, runtime_handler=handler)
+    pod = str(pods.runtime.RunPodSandbox(request).pod_sandbox_id)
+    context = cri.LinuxContainerSecurityContext(namespace_options=options)
+    container = pods.start(pod, "sleep", "1000", linux=cri.LinuxContainerConfig(security_context=context))
+    assert text(pods, container, "cat", "/proc/self/uid_map").split() == ["0", str(HOST_ID), str(SIZE)]
+    interfaces = {name for _, name in socket.if_nameindex()}
+    assert interfaces <= set(text(pods, container, "ls", "/sys/class/net").split())
+    assert pods.exec(container, "ip", "link", "set", "lo", "down").exit_code != 0
+    assert pods.exec(container, "sh", "-c", "echo 1 >/sys/class/net/lo/mtu").exit_code != 0
+    pods.remove_pod(pod)
+
+
 def host_pid(pods: Pods, container: str) -> int:
     request = cri.ContainerStatusRequest(container_id=container, verbose=True)
     return int(json.loads(pods.runtime.ContainerStatus(request).info["info"])["pid"])
@@ -134,8 +155,8 @@ def test_what_cannot_be_is_refused(node: ControlNode) -> None:
     config = pods.config()
     options = config.linux.security_context.namespace_options
     options.CopyFrom(user_namespace())
-    options.network = cri.NODE
-    with pytest.raises(CriError, match=r"INVALID_ARGUMENT.*host's network namespace"):
+    options.pid = cri.NODE
+    with pytest.raises(CriError, match=r"INVALID_ARGUMENT.*host's PID namespace"):
         pods.run(config)
     pod = run(pods, "newer-runc")
     with pytest.raises(CriError, match=r"INVALID_ARGUMENT.*privileged"):

@@ -74,14 +74,16 @@ def container_spec(
 ) -> dict[str, Any]:
     """The whole spec. Raises InvalidArgument and FailedPrecondition for what the CRI config gets wrong."""
     context = config.linux.security_context
+    mappings = _mappings(context, pod.config)
+    on_hosts_network = pod.config.linux.security_context.namespace_options.network == cri.NODE
     found_mounts, propagation = mounts.of_container(
         config.mounts,
         pod.files,
         privileged=context.privileged,
         readonly_rootfs=context.readonly_rootfs,
         features=features,
+        hosts_sys=mappings is not None and on_hosts_network,
     )
-    mappings = _mappings(context, pod.config)
     started = process.of_container(config, image, pod.hostname, user)
     label = selinux.process_label(
         context.selinux_options,

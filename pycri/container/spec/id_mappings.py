@@ -53,7 +53,7 @@ def of_pod(options: cri.NamespaceOption) -> IdMappings | None:
     if wanted.mode != cri.POD:
         name = cri.NamespaceMode.Name(wanted.mode)
         raise errors.InvalidArgument(f"the mode of a user namespace is POD or NODE, not {name}")
-    for kind, mode in (("network", options.network), ("PID", options.pid), ("IPC", options.ipc)):
+    for kind, mode in (("PID", options.pid), ("IPC", options.ipc)):
         if mode == cri.NODE:
             raise errors.InvalidArgument(
                 f"a pod with a user namespace cannot use the host's {kind} namespace: set hostUsers: true"

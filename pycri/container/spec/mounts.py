@@ -37,15 +37,27 @@ def of_container(
     privileged: bool,
     readonly_rootfs: bool,
     features: Features,
+    hosts_sys: bool = False,
 ) -> tuple[list[dict[str, Any]], str]:
     """OCI mounts, parents before children, and ``linux.rootfsPropagation``.
 
-    ``features`` are the handler's runtime's. Raises InvalidArgument, FailedPrecondition.
+    ``features`` are the handler's runtime's. ``hosts_sys``: a user namespace may not mount the sysfs of a
+    network that is not its own, so the host's is bound. Raises InvalidArgument, FailedPrecondition.
     """
     for mount in wanted:
         _validate(mount, features)
     taken = {os.path.normpath(mount.container_path) for mount in wanted}
     found = [mount for mount in kernel_mounts(privileged) if mount["destination"] not in taken]
+    if hosts_sys:
+        options = [
+            "rbind",
+            "rprivate",
+            "nosuid",
+            "noexec",
+            "nodev",
+            "rro" if features.recursive_read_only else "ro",
+        ]
+        found = [bind("/sys", "/sys", options) if item["type"] == "sysfs" else item for item in found]
     mode = "ro" if readonly_rootfs else "rw"
     own = {
         "/etc/hostname": (files.hostname, ["rbind", "rprivate", mode]),
