@@ -268,7 +268,7 @@ class Converger:
             self.module.fail_json(msg=f"the new {path} was refused and not put in place: {reason}")
 
     def link(self, path, target, kind="link", yields=False):
-        if yields and self.is_taken(path):
+        if yields and self.is_taken(path, target):
             return
         self.declare_parents(path)
         entry = self.declare(path, kind="link", target=target)
@@ -287,11 +287,13 @@ class Converger:
         os.symlink(target, part)
         os.rename(part, path)
 
-    def is_taken(self, path):
+    def is_taken(self, path, target):
         """Whether somebody else provides the command that the link would be."""
         known = self.before.get(path)
         if known:
             return os.path.lexists(path) and not is_ours(path, known)
+        if os.path.islink(path) and os.readlink(path) == target:
+            return False  # the receipt was lost
         return os.path.lexists(path) or bool(self.module.get_bin_path(os.path.basename(path)))
 
     def link_all(self, source, path):

@@ -140,6 +140,8 @@ def test_the_host_is_a_cri_node(host: Host, converged: Play) -> None:
     assert converged.task("The CRI answers").result["fields"]["2"] == "pycri"
     assert host.run("ctr plugins ls | awk '$2 == \"cri\"'") == ""
     assert host.run("stat -c %a /var/lib/containerd /var/lib/pycri").split() == ["700", "700"]
+    assert json.loads(host.run("crictl info"))["status"]["conditions"][0]["status"] is True
+    assert host.run("crictl pods -q 2>&1") == ""
     assert host.run("readlink -e /opt/cni/bin/bridge").strip() == "/usr/lib/cni/bridge"
     assert host.run("sysctl -n net.ipv4.ip_forward").strip() == "1"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from types import ModuleType
@@ -172,6 +173,14 @@ def test_a_command_that_nobody_has_is_linked_and_kept(module: ModuleType, root: 
     assert ansible_modules.run(module, **wanted)["changed"]
     ansible_modules.run(module, receipt="command")
     assert not (root / "bin").exists()
+
+
+def test_a_linked_command_is_known_again_without_its_receipt(module: ModuleType, root: Path) -> None:
+    ansible_modules.run(module, **command(root))
+    receipt = root.parent / "state/receipts/command.json"
+    receipt.unlink()
+    assert ansible_modules.run(module, **command(root))["changed"]  # the receipt
+    assert str(root / "bin/a-command-of-nobody") in json.loads(receipt.read_text())["paths"]
 
 
 def test_a_command_that_is_on_the_host_is_not_linked(module: ModuleType, root: Path) -> None:
