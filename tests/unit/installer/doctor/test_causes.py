@@ -140,7 +140,8 @@ def test_expired_token_told_by_the_kubelet() -> None:
     crash_looping(
         host,
         KUBELET,
-        "F1 server.go:269] failed to run Kubelet: cannot create certificate signing request: Unauthorized",
+        "E1125 17:04:21.877081 1850 certificate_manager.go:437] Failed while requesting a signed certificate "
+        "from the master: cannot create certificate signing request: Unauthorized",
     )
     assert causes(host)[0] == "expired-token"
 
@@ -175,7 +176,7 @@ def test_a_joining_node_without_an_api_server_has_no_expired_token() -> None:
 
 def test_full_disk() -> None:
     host = healthy()
-    host["filesystems"]["/var/lib/kubelet"] |= {"free_bytes": 0}
+    host["filesystems"]["/var/lib/containerd"] |= {"free_bytes": 0}
     died(host, "etcd", f"panic: {NO_SPACE}")
     crash_looping(host, "containerd.service", NO_SPACE)
     assert causes(host)[0] == "full-disk"
@@ -210,7 +211,7 @@ def test_used_up_inotify_watches_are_no_full_disk() -> None:
 
 def test_a_read_only_file_system() -> None:
     host = healthy()
-    host["filesystems"]["/var/lib/kubelet"] |= {"read_only": True}
+    host["filesystems"]["/var/lib/containerd"] |= {"read_only": True}
     assert causes(host) == ["read-only"]
 
 
@@ -337,7 +338,10 @@ def test_what_the_kubelet_said_before_it_came_up_is_past() -> None:
 
 def test_a_kubelet_that_nobody_understands_is_ranked_last() -> None:
     host = healthy()
-    crash_looping(host, KUBELET, "F1 server.go:161] unknown flag: --frobnicate")
+    failed = (
+        'E0523 10:00:00.1 12 run.go:74] "command failed" err="failed to parse kubelet flag: --frobnicate"'
+    )
+    crash_looping(host, KUBELET, failed)
     assert causes(host) == ["kubelet-down"]
     assert "--frobnicate" in findings(host)[0].finding.evidence
 
