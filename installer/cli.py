@@ -34,6 +34,7 @@ VERBS = {
     "reset": "Take everything that nodestrap put on hosts away again.",
     "preflight": "Check every host without changing anything.",
     "verify": "Prove a CRI endpoint by using it.",
+    "bundle": "Make and check bundles for hosts without a network.",
     "doctor": "Say what sick hosts are sick of.",
     "bench": "Time two CRI endpoints against each other.",
     "lab": "Boot and remove throw-away hosts on this machine.",

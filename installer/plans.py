@@ -5,6 +5,7 @@ from __future__ import annotations
 from installer import manager
 from installer.phases.artifacts import Artifacts
 from installer.phases.base import Phase
+from installer.phases.bundle_packages import BundlePackages
 from installer.phases.cluster import Cluster
 from installer.phases.connect import Connect
 from installer.phases.drain import DeleteNode, Drain
@@ -31,6 +32,7 @@ RUNTIME: tuple[Phase, ...] = (
     Connect(),
     Preflight(),
     Artifacts(),
+    BundlePackages(),
     Runtime(),
     Gate(),
 )
@@ -41,6 +43,7 @@ UP: tuple[Phase, ...] = (
     Preflight(),
     Cluster(),
     Artifacts(),
+    BundlePackages(),
     Runtime(),
     Gate(),
     KubernetesPrograms(),
@@ -58,6 +61,7 @@ JOIN: tuple[Phase, ...] = (
     Preflight(),
     Cluster(),
     Artifacts(),
+    BundlePackages(),
     Runtime(),
     Gate(),
     KubernetesPrograms(),
@@ -74,6 +78,7 @@ JOIN_FOREIGN: tuple[Phase, ...] = (
     Preflight(),
     ForeignCluster(),
     Artifacts(),
+    BundlePackages(),
     Runtime(),
     Gate(),
     KubernetesPrograms(),

@@ -42,6 +42,7 @@ class Run:
     drain_timeout: float = 300.0  # seconds
     skip_checks: tuple[str, ...] = ()
     verbosity: int = 0
+    bundle: Path | None = None  # an unpacked bundle: the only source of everything
     connections: dict[str, Connection] = field(default_factory=dict)
     sessions: dict[str, ProbeSession] = field(default_factory=dict)
     checks: list[CheckResult] = field(default_factory=list)

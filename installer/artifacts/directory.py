@@ -19,6 +19,8 @@ from installer.artifacts.progress import Progress
 from installer.artifacts.spec import ARCHITECTURES, Artifact, ArtifactSpec
 from installer.errors import ArtifactError
 
+# Programs that are one file, which the roles take as it is.
+_SINGLE: Final = ("runc", "kubeadm", "kubelet", "kubectl")
 # Release files whose names carry the version; {version} is a wildcard when none is asked for.
 _RELEASE_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "containerd": (
@@ -27,6 +29,7 @@ _RELEASE_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "cni_plugins": ("cni-plugins-linux-{architecture}-v{version}.tgz",),
     "crictl": ("crictl-v{version}-linux-{architecture}.tar.gz",),
+    **{name: (f"{name}-{{version}}-linux-{{architecture}}",) for name in _SINGLE},
 }
 # Bare binaries: what must be there, and what is taken along.
 _BINARIES: Final[Mapping[str, tuple[str, ...]]] = {
@@ -103,7 +106,7 @@ def _bare(spec: ArtifactSpec, root: Path, cache_dir: Path, sums: Mapping[str, st
     for path in present:
         _check_architecture(path, spec.architecture)
     version = spec.version or _ask_version(spec, first)
-    if spec.component not in _RELEASE_NAMES:
+    if spec.component in _SINGLE:
         return Artifact(first, cache.sha256_of(first), version)
     assert spec.directory is not None
     for path in present:

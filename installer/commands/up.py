@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import click
 
+from installer.cluster.spec import ClusterSpec
 from installer.commands._cluster_options import ClusterOptions, cluster_options
 from installer.commands._run import run_on_inventory
+from installer.errors import UsageError
 from installer.options import current
 
 _PHASES = ("connect", "preflight", "artifacts", "runtime", "kubernetes", "init", "join", "network", "verify")
@@ -21,8 +26,27 @@ _PHASES = ("connect", "preflight", "artifacts", "runtime", "kubernetes", "init",
     help="Stop after this phase. Up to `runtime`, nothing of Kubernetes is installed or asked for.",
 )
 @click.option("--check", is_flag=True, help="Change nothing on the hosts; say what would change.")
+@click.option(
+    "--bundle",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Take everything from this bundle: release files, images, wheels and OS packages.",
+)
+@click.option(
+    "--bundle-key",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Use the bundle only if this public key (or one of an allowed_signers file) has signed it.",
+)
 @click.option("--skip-check", multiple=True, metavar="NAME", help="Leave a preflight check out, by name.")
-def command(until: str | None, check: bool, skip_check: tuple[str, ...], **options: Any) -> int:
+def command(
+    until: str | None,
+    check: bool,
+    bundle: Path | None,
+    bundle_key: Path | None,
+    skip_check: tuple[str, ...],
+    **options: Any,
+) -> int:
     """Turn the inventory's hosts into a Kubernetes cluster.
 
     \b
@@ -45,8 +69,28 @@ def command(until: str | None, check: bool, skip_check: tuple[str, ...], **optio
     from installer.preflight.matrix import check_names
 
     check_names(skip_check)
+    directory: Path | None = None
+    choose_hosts: Callable[[ClusterSpec], ClusterSpec] = _as_they_are
+    if bundle is not None:
+        from installer.bundle.use import from_bundle, unpacked
+        from installer.cluster.state import artifact_cache_dir
+
+        directory = unpacked(bundle, artifact_cache_dir(), bundle_key)
+        choose_hosts = partial(from_bundle, directory=directory)
+    elif bundle_key is not None:
+        raise UsageError("--bundle-key checks a bundle, and there is none", fix="name it with --bundle")
     done = run_on_inventory(
-        plans.up_to(until), "up", ClusterOptions(**options), check=check, skip_checks=skip_check
+        plans.up_to(until),
+        "up",
+        ClusterOptions(**options),
+        check=check,
+        choose_hosts=choose_hosts,
+        skip_checks=skip_check,
+        bundle=directory,
     )
     print_report(done.report, done.log_file, current())
     return done.report.exit_code
+
+
+def _as_they_are(spec: ClusterSpec) -> ClusterSpec:
+    return spec

@@ -10,6 +10,8 @@ import yaml
 
 from installer.artifacts import Artifact, ArtifactSpec, build_pycri_archive, resolve
 from installer.artifacts.images import ImageArchive, find_images
+from installer.bundle.targets import of_facts
+from installer.bundle.use import bundled_packages
 from installer.cluster.facts import DISTRIBUTIONS
 from installer.cluster.spec import HostSpec
 from installer.cluster.state import artifact_cache_dir
@@ -20,12 +22,12 @@ from installer.run import Run
 
 # Components of a runtime host, and what Kubernetes adds; where each one's source is said (the first that is
 # set counts) and its version.
-_COMPONENTS: Final[Mapping[str, tuple[tuple[str, ...], str]]] = {
+COMPONENTS: Final[Mapping[str, tuple[tuple[str, ...], str]]] = {
     "containerd": (("containerd_source", "artifact_source"), "containerd_version"),
     "runc": (("containerd_runc_source", "containerd_source", "artifact_source"), "containerd_runc_version"),
     "cni_plugins": (("cni_plugins_source", "artifact_source"), "cni_plugins_version"),
 }
-_KUBERNETES: Final[Mapping[str, tuple[tuple[str, ...], str]]] = {
+KUBERNETES: Final[Mapping[str, tuple[tuple[str, ...], str]]] = {
     "kubeadm": (("kubernetes_source", "artifact_source"), "kubernetes_version"),
     "kubelet": (("kubernetes_source", "artifact_source"), "kubernetes_version"),
     "kubectl": (("kubernetes_source", "artifact_source"), "kubernetes_version"),
@@ -53,7 +55,7 @@ def _variables(host: HostSpec, cache: Path, run: Run, found: dict[Any, Artifact 
     """The roles' ``<component>_artifact`` variables of one host; none for what its package manager brings."""
     variables: dict[str, Any] = {}
     for component in _wanted(run):
-        spec = _spec(component, host)
+        spec = artifact_spec(component, host)
         key = repr(spec)
         if key not in found:
             found[key] = resolve(spec, cache, run.progress.transfer)
@@ -67,22 +69,34 @@ def _variables(host: HostSpec, cache: Path, run: Run, found: dict[Any, Artifact 
     assert host.facts is not None  # Preflight came before
     if (python, host.facts.machine) not in found:
         found[python, host.facts.machine] = build_pycri_archive(
-            python, host.facts.machine, cache, run.progress.transfer
+            python, host.facts.machine, cache, run.progress.transfer, wheelhouse=_wheelhouse(host)
         )
     pycri = found[python, host.facts.machine]
     assert pycri is not None  # only packages of the distribution are None
-    return variables | {"pycri_artifact": pycri.as_variable()}
+    variables["pycri_artifact"] = pycri.as_variable()
+    if run.bundle is not None:
+        packages = bundled_packages(run.bundle, of_facts(host.facts))
+        if packages is not None:
+            variables["os_packages_artifact"] = packages
+    return variables
+
+
+def _wheelhouse(host: HostSpec) -> Path | None:
+    """``wheels/`` of the artifact directory, where it has one."""
+    directory = host.variables.get("artifact_directory")
+    wheels = Path(str(directory)).expanduser() / "wheels" if directory else None
+    return wheels if wheels is not None and wheels.is_dir() else None
 
 
 def _wanted(run: Run) -> tuple[str, ...]:
     if run.kubernetes is None:
-        return tuple(_COMPONENTS)
-    return (*_COMPONENTS, *_KUBERNETES)
+        return tuple(COMPONENTS)
+    return (*COMPONENTS, *KUBERNETES)
 
 
 def _images(host: HostSpec, found: dict[Any, Any]) -> tuple[ImageArchive, ...]:
     """The archives that this host needs, from the directory that its programs come from."""
-    spec = _spec("kubelet", host)
+    spec = artifact_spec("kubelet", host)
     if spec.source != "directory" or spec.directory is None:
         return ()
     key = ("images", spec.directory, spec.architecture)
@@ -104,12 +118,12 @@ def _check_version(component: str, artifact: Artifact, run: Run) -> None:
         )
 
 
-def _spec(component: str, host: HostSpec) -> ArtifactSpec:
+def artifact_spec(component: str, host: HostSpec) -> ArtifactSpec:
     values: Mapping[str, Any] = host.variables
-    source_variables, version_variable = {**_COMPONENTS, **_KUBERNETES}[component]
+    source_variables, version_variable = {**COMPONENTS, **KUBERNETES}[component]
     source = next((str(values[name]) for name in source_variables if values.get(name)), "distro")
     directory, version = values.get("artifact_directory"), values.get(version_variable)
-    if component in _KUBERNETES and source == "directory":
+    if component in KUBERNETES and source == "directory":
         version = None  # its binaries are asked
     architecture = host.facts.architecture if host.facts else None
     if architecture is None:
@@ -131,7 +145,7 @@ def pycri_python(host: HostSpec) -> str:
     if host.variables.get("pycri_python"):
         return str(host.variables["pycri_python"])
     files = content_dir("roles") / "pycri" / "files" / "os"
-    for name in _system_names(host):
+    for name in system_names(host):
         path = files / f"{name}.yml"
         if path.is_file():
             python = yaml.safe_load(path.read_text()).get("python")
@@ -144,7 +158,7 @@ def pycri_python(host: HostSpec) -> str:
     )
 
 
-def _system_names(host: HostSpec) -> Iterator[str]:
+def system_names(host: HostSpec) -> Iterator[str]:
     """The names of the role's files for a system, the most particular first: Debian-12, Debian."""
     facts = host.facts
     if facts is None:

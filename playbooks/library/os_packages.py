@@ -11,6 +11,7 @@ description:
   - Unlike the general package modules it needs nothing on the host but the package manager itself, and works
     in check mode on a bare host whose package lists are empty. When nothing is missing it asks the package
     database alone, which takes milliseconds.
+  - Where the role C(os_repository) has put the packages of a bundle, apt is given these and no other source.
   - Package lists are refreshed only when something is missing. It waits for another package manager's lock.
   - Check mode on apt resolves dependencies, too, with lists fetched into a directory of its own.
   - A receipt keeps what came with the packages, for a reset; files that were fetched are not kept.
@@ -64,6 +65,9 @@ from ansible.module_utils.nodestrap_receipt import effect, read_receipt, receipt
 APT_OPTIONS = ["-q", "-y", "--no-install-recommends", "-o", "Dpkg::Options::=--force-confdef"]
 APT_OPTIONS += ["-o", "Dpkg::Options::=--force-confold", "-o", "APT::Keep-Downloaded-Packages=false"]
 LISTS = "/var/lib/apt/lists"
+# What a bundle brought (role os_repository): while it is there, no other repository is asked.
+BUNDLED = "/var/lib/nodestrap/os-packages/apt.conf"
+BUNDLED_LISTS = "/run/nodestrap-os-packages/lists"
 FRESH = 86400  # seconds for which check mode trusts the host's own package lists
 # "Inst runc (1.1.5 Debian:12 [amd64])", with the installed version in brackets before it where there is one.
 STEP = re.compile(r"^(Inst|Remv|Purg) ([^\s:]+)(?::\S+)?(?: \[(\S+)\])?(?: \((\S+))?")
@@ -75,6 +79,10 @@ class Apt:
     def __init__(self, module):
         self.module = module
         self.timeout = module.params["lock_timeout"]
+        self.bundled = os.path.exists(BUNDLED)
+        if self.bundled:
+            module.run_command_environ_update["APT_CONFIG"] = BUNDLED
+            os.makedirs(BUNDLED_LISTS + "/partial", exist_ok=True)
 
     def installed(self, names):
         query = ["dpkg-query", "-W", "-f", "${db:Status-Status} ${Package} ${Version}\\n", *names]
@@ -105,7 +113,7 @@ class Apt:
         """The steps that an installation would take; those for the names alone where apt cannot say."""
         newest = [entry.stat().st_mtime for entry in os.scandir(LISTS)] if os.path.isdir(LISTS) else []
         files = [name for name in os.listdir(LISTS) if "_Packages" in name] if newest else []
-        if files and time.time() - max(newest) < FRESH:
+        if files and not self.bundled and time.time() - max(newest) < FRESH:
             return self.resolve(names) or steps_of(names)
         private = tempfile.mkdtemp(prefix="nodestrap-lists-")
         try:

@@ -89,3 +89,21 @@ def test_the_real_package_database_of_this_machine(module: ModuleType) -> None:
     assert done["changed"]
     assert not ansible_modules.run(module, names=["dpkg"])["changed"]
     assert not ansible_modules.run(module, names=[])["changed"]
+
+
+def test_the_packages_of_a_bundle_are_the_only_source(
+    module: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def environment() -> dict[str, str]:
+        host = SimpleNamespace(params={"lock_timeout": 60}, run_command_environ_update={"LANG": "C"})
+        module.Apt(host)
+        found: dict[str, str] = host.run_command_environ_update
+        return found
+
+    config = tmp_path / "apt.conf"
+    monkeypatch.setattr(module, "BUNDLED", str(config))
+    monkeypatch.setattr(module, "BUNDLED_LISTS", str(tmp_path / "lists"))
+    assert environment() == {"LANG": "C"}
+    config.touch()
+    assert environment() == {"LANG": "C", "APT_CONFIG": str(config)}
+    assert (tmp_path / "lists/partial").is_dir()

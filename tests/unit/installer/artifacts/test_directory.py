@@ -75,6 +75,12 @@ def test_the_architectures_own_directory_goes_first(tree: Path, cache: Path) -> 
     assert found.path == tree / "arm64/bin/kubelet"
 
 
+def test_a_single_program_says_its_version_by_its_name(tree: Path, cache: Path) -> None:
+    put(tree / "arm64/kubelet-1.36.4-linux-arm64", ARM64)
+    found = find("kubelet", tree, cache, architecture="arm64")
+    assert (found.version, found.path) == ("1.36.4", tree / "arm64/kubelet-1.36.4-linux-arm64")
+
+
 def test_bare_binaries_are_packed_as_upstream_packs_them_once(tree: Path, cache: Path) -> None:
     containerd(tree)
     put(tree / "bin/kubelet")
