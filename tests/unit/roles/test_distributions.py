@@ -18,7 +18,7 @@ import pytest
 import tomllib
 import yaml
 
-from pycri.config import parse
+from pycri.config import Metrics, Runtime, parse
 from tests.support.ansible_play import ROOT, Play, play
 
 ROLES = ROOT / "roles"
@@ -66,7 +66,17 @@ CASES: dict[str, tuple[tuple[str, str, str], list[str], dict[str, Any]]] = {
     "rhel-8-pycri": (
         RHEL_8,
         ["pycri"],
-        {"pycri_artifact": RELEASE, "pycri_cgroup_driver": "systemd", "pycri_log_level": "debug"},
+        {
+            "pycri_artifact": RELEASE,
+            "pycri_cgroup_driver": "systemd",
+            "pycri_log_level": "debug",
+            "pycri_config": {
+                "enable_checkpoint": True,
+                "metrics": {"enabled": True, "port": 9100},
+                "cni": {"bin_dirs": ["/a", "/b"], "gc": True},
+                "runtimes": {"runc": {}, "kata-fc": {"type": "io.containerd.kata.v2", "config_path": '/k"x'}},
+            },
+        },
     ),
     "old-release": (
         UBUNTU_24,
@@ -246,6 +256,10 @@ def test_pycri_has_units_a_command_and_a_configuration_that_it_accepts(played: P
     done = played.of("rhel-8-pycri")
     config = parse(content(done, "/etc/pycri/config.toml"))
     assert (config.cgroups.driver, config.log_level) == ("systemd", "debug")
+    assert (config.enable_checkpoint, config.metrics, config.cni.gc) == (True, Metrics(True, port=9100), True)
+    assert config.cni.bin_dirs == ("/a", "/b")
+    kata = Runtime(type="io.containerd.kata.v2", config_path='/k"x')
+    assert config.runtimes == {"runc": Runtime(), "kata-fc": kata}
     command = content(done, "/usr/local/bin/pycri")
     assert command.startswith("#!/usr/bin/python3.11 -IS\n")
     compile(command, "pycri", "exec")
