@@ -39,6 +39,7 @@ class Kubernetes:
 
     cluster: Cluster
     nodes: dict[str, Node]  # by host
+    api_servers: tuple[str, ...] = ()  # for the balancer on each node; none where there is an endpoint
     network: PodNetwork = field(default_factory=lambda: PodNetwork("routed"))
     state: ClusterState = field(default_factory=ClusterState)
     secrets: Secrets | None = None  # of this run, once something needs them
@@ -79,7 +80,14 @@ def wanted(spec: ClusterSpec, everyone: Sequence[HostSpec] = ()) -> Kubernetes:
         except InventoryError as error:
             error.host = host.name
             raise
-    return Kubernetes(cluster, nodes, _network(hosts))
+    return Kubernetes(cluster, nodes, _api_servers(hosts, cluster), _network(hosts))
+
+
+def _api_servers(hosts: Sequence[HostSpec], cluster: Cluster) -> tuple[str, ...]:
+    if cluster.control_plane_endpoint != from_inventory.BALANCER:
+        return ()
+    addresses = (from_inventory.node_addresses(host)[0] for host in hosts if host.is_control_plane)
+    return tuple(with_port(f"[{each}]" if ":" in each else each) for each in addresses)
 
 
 def _network(hosts: Sequence[HostSpec]) -> PodNetwork:

@@ -116,6 +116,7 @@ def _report(run: Run, command: str, seconds: float, phases: dict[str, float]) ->
         outcomes=tuple(_outcome(run, host.name) for host in run.spec.hosts) + unmatched,
         excluded=run.spec.excluded,
         warnings=tuple(run.warnings),
+        verified=tuple(run.verified),
         seconds=seconds,
         phases=phases,
         check=run.check,

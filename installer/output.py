@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -47,10 +48,22 @@ def print_report(
             _print_failure(console, outcome)
     for warning in () if checks or options.verbosity < 0 else report.warnings:
         console.print(Text("warning: ", style="yellow") + Text(warning), soft_wrap=True)
+    for line in () if options.verbosity < 0 else _proof(report):
+        console.print(line, soft_wrap=True, markup=False)
     if report.excluded:
         console.print(f"left out by --limit: {', '.join(report.excluded)}")
     if options.verbosity >= 0:
         console.print(_summary(report, log_file), style="dim", soft_wrap=True)
+
+
+def _proof(report: Report) -> Iterator[str]:
+    """What the last phase has proved; a check that was skipped says why."""
+    if report.verified:
+        by_outcome = Counter(result.outcome.value for _, result in report.verified)
+        yield "verified: " + ", ".join(f"{count} checks {outcome}" for outcome, count in by_outcome.items())
+    for host, result in report.verified:
+        if result.outcome.value == "skipped" and result.tier == 3:
+            yield f"  skipped on {host}: {result.id}: {result.evidence}"
 
 
 def print_matrix(checks: Sequence[CheckResult], options: GlobalOptions) -> None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from installer.effects import Effect
 from installer.errors import EXIT_CONVERGE, EXIT_OK, EXIT_USAGE
+
+if TYPE_CHECKING:
+    from installer.verify.result import Result
 
 
 class HostState(StrEnum):
@@ -73,6 +76,7 @@ class Report:
     warnings: tuple[str, ...] = ()
     seconds: float = 0.0
     phases: Mapping[str, float] = field(default_factory=dict)  # seconds each
+    verified: tuple[tuple[str, Result], ...] = ()  # host and check, where the run ended with a proof
     log_file: str | None = None
     check: bool = False
 
@@ -93,6 +97,7 @@ class Report:
             "hosts": [outcome.in_report() for outcome in self.outcomes],
             "excluded": list(self.excluded),
             "warnings": list(self.warnings),
+            "verified": [{"host": host, **result.as_dict()} for host, result in self.verified],
             "log_file": self.log_file,
         }
 

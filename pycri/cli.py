@@ -65,6 +65,8 @@ def _parser() -> argparse.ArgumentParser:
     network = commands.add_parser("pod-network", help="keep this node's part of the pod network `routed`")
     network.add_argument("--remove", action="store_true", help="take away what it made, and end")
     network.set_defaults(run=_pod_network)
+    balancer = commands.add_parser("api-balancer", help="lead 127.0.0.1:6444 to a control plane that answers")
+    balancer.set_defaults(run=_api_balancer)
     commands.add_parser("version", help="print the version").set_defaults(run=_version)
     return parser
 
@@ -137,6 +139,13 @@ def _pod_network(options: argparse.Namespace) -> int:
         return 0
     logging.basicConfig(level="INFO", format="%(message)s", stream=sys.stderr)
     return agent.main()
+
+
+def _api_balancer(_: argparse.Namespace) -> int:
+    from pycri import api_balancer
+
+    logging.basicConfig(level="INFO", format="%(message)s", stream=sys.stderr)
+    return api_balancer.main()
 
 
 def _version(_: argparse.Namespace) -> int:

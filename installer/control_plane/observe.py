@@ -43,13 +43,17 @@ class HostState:
     """What lies on one host."""
 
     joined: bool = False  # it has a kubelet's credentials
-    unfinished: bool = False  # an attempt of nodestrap's own was cut short
+    attempt: str | None = None  # init or join, of nodestrap's own, that was cut short
     admin: bool = False  # it has the administrator's, so it is or was a control plane
     kubelet_active: bool = False
     ca_hash: str | None = None  # of the cluster whose credentials it has
     ca: bytes | None = None  # that cluster's CA certificate, PEM
     network_certificate: bytes | None = None  # the pod network agent's, PEM
     network_ca: bytes | None = None  # and the CA that goes with it
+
+    @property
+    def unfinished(self) -> bool:
+        return self.attempt is not None
 
     @property
     def entered(self) -> bool:
@@ -114,9 +118,9 @@ def observe(hosts: Sequence[HostSpec], connections: Mapping[str, Connection]) ->
             )
         )
     complaint = None
-    for host in asked:
-        if not (host.is_control_plane and states[host.name].admin):
-            continue
+    candidates = [host for host in asked if host.is_control_plane and states[host.name].admin]
+    # One that is half in may lead to the cluster, too; it is no proof of its own.
+    for host in sorted(candidates, key=lambda each: states[each.name].unfinished):
         try:
             nodes, version = _ask(kubectl_on(connections[host.name]))
         except ClusterError as error:
@@ -137,7 +141,7 @@ def host_state(connection: Connection) -> HostState:
     ca = _ca(content)
     return HostState(
         joined="kubelet_conf" in content,
-        unfinished="unfinished" in content,
+        attempt=content["unfinished"].decode(errors="replace").strip() if "unfinished" in content else None,
         admin="admin_conf" in found,
         kubelet_active="kubelet" in found,
         ca_hash=ca_hash(ca) if ca else None,

@@ -26,6 +26,9 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "kubernetes_skip_phases": [],
     "kubernetes_leave_conntrack": False,
 }
+# What every node's own balancer listens on (roles/api_balancer): the endpoint of several control planes where
+# the user names none.
+BALANCER: Final = "127.0.0.1:6444"
 _TRUE: Final = frozenset({"true", "yes", "on", "1"})
 
 
@@ -37,6 +40,8 @@ def cluster(hosts: Sequence[HostSpec]) -> Cluster:
     value = {name: same_for_all(name, hosts, default) for name, default in DEFAULTS.items()}
     if value["kubernetes_version"] is None:
         raise InventoryError("no kubernetes_version is set", fix='set it for all hosts, such as "1.31.4"')
+    if value["control_plane_endpoint"] is None and sum(host.is_control_plane for host in hosts) > 1:
+        value["control_plane_endpoint"] = BALANCER
     first = next((host for host in hosts if host.is_control_plane), hosts[0])
     return Cluster(
         version=supported(value["kubernetes_version"]),

@@ -71,8 +71,16 @@ def _first(run: Run) -> HostSpec | None:
     active = {host.name for host in run.active}
     for host in wanted:
         state = kubernetes.state.host(host.name)
-        if host.name in active and (state.admin or state.joined or state.unfinished):
+        # A control plane whose join was cut short has a cluster: it joins again, and begins nothing.
+        if host.name in active and state.entered and state.attempt != "join":
             return host
+    joining = [host.name for host in wanted if kubernetes.state.host(host.name).attempt == "join"]
+    if joining:
+        reason = f"{', '.join(joining)} was joining a cluster of which no control plane answers"
+        give_up_the_rest(
+            run, f"{reason} ({kubernetes.state.complaint})" if kubernetes.state.complaint else reason
+        )
+        return None
     if any(host.name not in active for host in wanted):
         lost = ", ".join(host.name for host in wanted if host.name not in active)
         give_up_the_rest(run, f"whether there is a cluster already cannot be asked on {lost}")

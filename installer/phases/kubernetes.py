@@ -27,5 +27,6 @@ def _tell_the_roles(run: Run, kubernetes: Kubernetes) -> None:
     for host in run.active:
         run.host_variables.setdefault(host.name, {}).update(
             pod_network_node=kubernetes.node(host).name,
+            api_balancer_servers=list(kubernetes.api_servers),
             pod_network_subnets=list(kubernetes.cluster.pod_subnets),
         )

@@ -68,7 +68,10 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 def test_bare_hosts_become_a_proved_cluster(cluster: Cluster) -> None:
     report = cluster.first
     assert {host["host"]: host["state"] for host in report["hosts"]} == dict.fromkeys(HOSTS, "changed")
-    assert "verify" in report["phases"]
+    proved = {
+        check["id"] for check in report["verified"] if check["tier"] == 3 and check["outcome"] == "passed"
+    }
+    assert {"cluster.nodes-ready", "cluster.pod-to-pod", "cluster.service", "cluster.exec"} <= proved
     print(f"up: {report['seconds']} s {report['phases']}")
     for host in report["hosts"]:
         print(f"  {host['host']}: {host['tasks']} tasks ran, {host['skipped_tasks']} skipped")
@@ -92,6 +95,12 @@ def test_it_is_a_cluster_to_its_users(cluster: Cluster) -> None:
         )
         == ""
     )
+
+
+def test_a_workers_endpoint_passes_every_tier_beside_its_kubelet(cluster: Cluster) -> None:
+    tiers = ["--tier", "0", "--tier", "1", "--tier", "2", "--pause-kubelet"]
+    cluster.nodestrap("verify", "-i", str(cluster.inventory), "--limit", "node3", *tiers)
+    cluster.await_ready("node3")
 
 
 def test_no_secret_stays(cluster: Cluster) -> None:

@@ -93,9 +93,19 @@ def test_no_second_cluster_while_a_control_plane_cannot_be_asked(tmp_path: Path,
 def test_the_host_that_has_a_clusters_files_goes_on_with_it(tmp_path: Path, played: list[Any]) -> None:
     run = three(tmp_path)
     assert run.kubernetes is not None
-    run.kubernetes.state = ClusterState({"cp2": HostState(admin=True, unfinished=True)})
+    run.kubernetes.state = ClusterState({"cp2": HostState(admin=True, attempt="init")})
     Init().run(run)
     assert played == [("kubeadm_init.yml", ["cp2"])]
+
+
+def test_a_control_plane_that_was_joining_begins_nothing(tmp_path: Path, played: list[Any]) -> None:
+    run = three(tmp_path)
+    assert run.kubernetes is not None
+    run.kubernetes.state = ClusterState({"cp2": HostState(joined=True, admin=True, attempt="join")})
+    Init().run(run)
+    assert played == []
+    assert {each.state for each in run.outcomes.values()} == {Outcome.SKIPPED}
+    assert "cp2 was joining" in str(run.outcomes["cp1"].reason)
 
 
 def test_control_planes_join_one_by_one_and_workers_at_once(tmp_path: Path, played: list[Any]) -> None:
@@ -111,7 +121,7 @@ def test_control_planes_join_one_by_one_and_workers_at_once(tmp_path: Path, play
     JoinWorkers().run(run)
     books = [("kubeadm_join.yml", ["cp2"]), ("kubeadm_join.yml", ["cp3"]), ("kubeadm_join.yml", ["w1", "w2"])]
     assert played == books
-    assert "192.0.2.1:6443" in run.host_variables["w1"]["kubeadm_join_config"]
+    assert "127.0.0.1:6444" in run.host_variables["w1"]["kubeadm_join_config"]
     assert "certificateKey" in run.host_variables["cp2"]["kubeadm_join_config"]
     assert "certificateKey" not in run.host_variables["w1"]["kubeadm_join_config"]
 
