@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -12,6 +13,9 @@ from installer.ssh.connection import Connection
 from installer.ssh.forward import forward_unix_socket
 from installer.verify.endpoint import DEFAULT_ENDPOINT, Endpoint, normalise
 from installer.verify.host import ByteStream, CommandResult, Host, HostError
+
+# A refused forward is a check's to judge, not paramiko's to print on the terminal.
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 
 class SshHost(Host):
