@@ -50,7 +50,7 @@ def build_pycri_archive(
     machine without wheels, or a wheel that cannot be had.
     """
     chosen = wheels.wheels_for(python, machine)
-    sources = tuple(_own_files())
+    sources = tuple(own_files())
     key = _key(python, machine, chosen, sources)
     release = f"{__version__}-{key[:12]}"
 
@@ -66,7 +66,7 @@ def build_pycri_archive(
     return PycriArchive(path, sha256, __version__, python, release)
 
 
-def _own_files() -> Iterator[tarball.Member]:
+def own_files() -> Iterator[tarball.Member]:
     root = Path(pycri.__file__).parent
     for path in sorted(root.rglob("*")):
         if path.is_file() and "__pycache__" not in path.parts and path.suffix != ".pyi":
