@@ -11,20 +11,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import grpc
-from google.protobuf import message_factory
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 
 from pycri._generated import cri_pb2
+from pycri.ctl.stubs import OPTIONS, V1, V1ALPHA2, bind
 
-V1 = "runtime.v1"
-V1ALPHA2 = "runtime.v1alpha2"
-
-_OPTIONS = (
-    ("grpc.max_receive_message_length", 16 * 1024 * 1024),  # the kubelet's own limit
-    ("grpc.max_send_message_length", 16 * 1024 * 1024),
-    ("grpc.default_authority", "localhost"),  # Go servers refuse the socket path that Python would send
-    ("grpc.enable_http_proxy", 0),
-)
 _TIMEOUTS = {"RunPodSandbox": 60.0, "PullImage": 120.0, "StopPodSandbox": 60.0, "StopContainer": 60.0}
 _TIMEOUT = 20.0
 
@@ -49,7 +40,7 @@ class CriClient:
     def __init__(self, target: str, *, api: str | None = None) -> None:
         """`target` is gRPC's address of the socket (``unix:///run/…``); `api` skips the negotiation."""
         self.target = target
-        self._channel = grpc.insecure_channel(target, options=_OPTIONS)
+        self._channel = grpc.insecure_channel(target, options=OPTIONS)
         self._calls = _Calls()
         self.api = api or V1
         self._bind()
@@ -99,8 +90,7 @@ class Service:
 
     def __init__(self, service: ServiceDescriptor, api: str, channel: Any, calls: _Calls) -> None:
         self._methods = {
-            method.name: _callable(f"/{api}.{service.name}/{method.name}", method, channel, calls)
-            for method in service.methods
+            method.name: _callable(bind(channel, api, method), method, calls) for method in service.methods
         }
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
@@ -145,18 +135,13 @@ class _Calls:
             raise Cancelled("the run was interrupted")
 
 
-def _callable(path: str, method: MethodDescriptor, channel: Any, calls: _Calls) -> Callable[..., Any]:
-    codec = {
-        "request_serializer": message_factory.GetMessageClass(method.input_type).SerializeToString,
-        "response_deserializer": message_factory.GetMessageClass(method.output_type).FromString,
-    }
+def _callable(bound: Any, method: MethodDescriptor, calls: _Calls) -> Callable[..., Any]:
     default = _TIMEOUTS.get(method.name, _TIMEOUT)
     if method.server_streaming:
-        stream = channel.unary_stream(path, **codec)
 
         def call_stream(request: Any, *, timeout: float = default) -> Iterator[Any]:
             calls.raise_if_cancelled()
-            call = stream(request, timeout=timeout)
+            call = bound(request, timeout=timeout)
             calls.add(call)
             try:
                 yield from call
@@ -167,11 +152,10 @@ def _callable(path: str, method: MethodDescriptor, channel: Any, calls: _Calls) 
                 calls.discard(call)
 
         return call_stream
-    unary = channel.unary_unary(path, **codec)
 
     def call_unary(request: Any, *, timeout: float = default) -> Any:
         calls.raise_if_cancelled()
-        call = unary.future(request, timeout=timeout)
+        call = bound.future(request, timeout=timeout)
         calls.add(call)
         try:
             return call.result()

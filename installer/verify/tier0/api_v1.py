@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from installer.verify.check import check, expect_equal
-from installer.verify.client import V1
 from installer.verify.context import Context
 from pycri._generated import cri_pb2
+from pycri.ctl.stubs import V1
 
 
 @check(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from installer.verify.check import NotApplicable, check, expect_equal
-from installer.verify.client import V1ALPHA2, CriClient, CriError
+from installer.verify.client import CriClient, CriError
 from installer.verify.context import Context
 from pycri._generated import cri_pb2
+from pycri.ctl.stubs import V1ALPHA2
 
 
 @check(
