@@ -149,12 +149,12 @@ def inventory_targets(
     T3 is about the cluster, so one control plane is enough; hosts that nothing else is asked of are left out.
     """
     prover = next((host.name for host in cluster.hosts if host.is_control_plane), None)
-    chosen = {
-        host: tuple(tier for tier in tiers if tier != 3 or host.name == prover) for host in cluster.hosts
-    }
+    chosen = (
+        (host, tuple(tier for tier in tiers if tier != 3 or host.name == prover)) for host in cluster.hosts
+    )
     return [
         Target(host.name, address, partial(_remote, host, cluster, address, ssh_config), own)
-        for host, own in chosen.items()
+        for host, own in chosen
         if own
     ]
 
