@@ -31,7 +31,8 @@ def _places(directory: Path) -> list[Path]:
 def _registry(place: Path) -> str:
     try:
         for host in hosts_for(place.name, place.parent):
-            tls_context(host)
+            if host.ca or host.client:  # else only the system's CAs would be read, for nothing
+                tls_context(host)
     except FailedPrecondition as error:
         return str(error)
     except RegistryError as error:
