@@ -48,6 +48,20 @@ def unpack(suite: str, package: str) -> Path:
     return target
 
 
+def libraries(suite: str, package: str) -> list[str]:
+    """Names of the library packages that a package needs, and those need. Raises ``DebianError``."""
+    root = cache_root()
+    root.mkdir(parents=True, exist_ok=True)
+    with (root / f"{suite}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        config = _apt_config(root / suite, suite)
+        _candidate(config, root / suite, package, suite)
+        text = _run(
+            ["apt-cache", "depends", "--recurse", "--important", package], config, f"apt-cache, for {package}"
+        )
+    return sorted(set(re.findall(r"^(lib\S*\d\S*|zlib1g)$", text, re.MULTILINE)))
+
+
 def download_source(suite: str, package: str) -> Path:
     """Return the ``.dsc`` of the suite's current version of a source package, with its tarballs beside it.
 

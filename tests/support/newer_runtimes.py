@@ -12,18 +12,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from tests.support.debian import unpack
+from tests.support.debian import libraries, unpack
 
-_LIBRARIES = {
-    "runc": ("libc6", "libseccomp2"),
-    "criu": (
-        *("libc6", "libbsd0", "libmd0", "libgnutls30t64", "libnftables1", "libprotobuf-c1", "libnl-3-200"),
-        *("libnet9", "libuuid1", "libjansson4", "libmnl0", "libnftnl11", "libedit2", "libtinfo6", "libgmp10"),
-        *("libhogweed6t64", "libnettle8t64", "libidn2-0", "libunistring5", "libp11-kit0", "libtasn1-6"),
-        *("libffi8", "libxtables12", "libzstd1", "libbrotli1", "zlib1g"),
-    ),
-    "crun": ("libc6", "libseccomp2", "libsystemd0", "libcap2", "libblake3-0", "libjson-c5"),
-}
 _PROGRAMS = {"runc": "usr/sbin/runc", "crun": "usr/bin/crun", "criu": "usr/sbin/criu"}
 
 
@@ -50,15 +40,15 @@ def features(program: Path) -> dict[str, object]:
 
 
 def _make(name: str, package: Path, work: Path) -> None:
-    trees = [unpack("sid", library) for library in _LIBRARIES[name]]
+    trees = [unpack("sid", library) for library in libraries("sid", name)]
     found = [path for tree in trees for path in tree.glob("**/x86_64-linux-gnu") if path.is_dir()]
     loader = next(tree / "usr/lib64/ld-linux-x86-64.so.2" for tree in trees if "libc6" in tree.name)
     assert loader.exists(), f"{loader} is missing"
     patchelf = unpack("bookworm", "patchelf") / "usr/bin/patchelf"
     shutil.copy(package / _PROGRAMS[name], work / name)
-    libraries = ":".join(map(str, found))
+    paths = ":".join(map(str, found))
     subprocess.run(
-        [patchelf, "--set-interpreter", loader, "--force-rpath", "--set-rpath", libraries, work / name],
+        [patchelf, "--set-interpreter", loader, "--force-rpath", "--set-rpath", paths, work / name],
         check=True,
         capture_output=True,
     )
