@@ -135,7 +135,9 @@ class CreateContainer:
         except BaseException:
             await asyncio.wait([snapshot])
             raise
-        await together(snapshot, self._containerd.containers.create(container), self._store.put(record))
+        await together(
+            snapshot, self._containerd.containers.create(container), self._store.put(record, sync=False)
+        )
         return record
 
     def _describe(

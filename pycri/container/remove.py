@@ -64,5 +64,5 @@ class RemoveContainer:
                 self._image_volumes.unmount(container_id),
             )
             record = self._store.containers.get(container_id)
-            await self._store.drop(record)  # durable: it does not come back after a crash
+            await self._store.drop(record)  # committed: it does not come back after a crash
         self._events.deleted(record)

@@ -44,5 +44,5 @@ class RemovePodSandbox:
             self._stop.cleared(record.id), *(self._remove_container.remove(member) for member in members)
         )
         files.remove(self._config, record.id)
-        await self._store.drop(record)  # durable: what was said to be gone does not come back after a crash
+        await self._store.drop(record)  # committed: what was said to be gone does not come back after a crash
         self._events.deleted(record)

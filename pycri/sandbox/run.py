@@ -128,7 +128,8 @@ class RunPodSandbox:
             pid = await self._pause.create_task(record.id, handler, mounts, undo)
         record = dataclasses.replace(record, ips=ips, result=result, pid=pid, image_id=image_id)
         ready = dataclasses.replace(record, ready=True, created=True)
-        await together(self._pause.start(record), self._store.put(ready))
+        # a power cut ends the pod: it need not be on the disk, the kernel's having it is enough
+        await together(self._pause.start(record), self._store.put(ready, sync=False))
         return ready
 
     async def _make_namespaces(

@@ -1,4 +1,8 @@
-"""SQLite, written by one thread; every commit is on disk when its future resolves.
+"""SQLite, written by one thread.
+
+A write is committed when its future resolves: the kernel has it, and it survives the end of this process.
+With ``sync`` it is on the disk too, and survives the machine's. That costs milliseconds, many on a busy disk:
+it is for what must not be lost although nothing of the running pods is left (an address, an exit code).
 
 Writes that arrive while a commit is under way share the next one: fifty pods started at once cost a few
 syncs, not fifty.
@@ -24,7 +28,7 @@ _PUT = "INSERT INTO {0} VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET record = ex
 _STATEMENTS = {
     table: (_PUT.format(table), f"DELETE FROM {table} WHERE id = ?") for table in ("sandboxes", "containers")
 }
-_Write = tuple[str, str, "bytes | None"]
+_Write = tuple[str, str, "bytes | None", bool]
 
 
 class Database:
@@ -43,15 +47,17 @@ class Database:
         """Open or create; every record, by table. A file that is not ours is set aside, not destroyed."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._open)
 
-    async def write(self, table: str, key: str, record: bytes | None) -> None:
-        """Store ``record`` (None: delete) and return when it is durable."""
-        await asyncio.shield(self.write_soon(table, key, record))
+    async def write(self, table: str, key: str, record: bytes | None, *, sync: bool = True) -> None:
+        """Store ``record`` (None: delete) and return when that is committed."""
+        await asyncio.shield(self.write_soon(table, key, record, sync=sync))
 
-    def write_soon(self, table: str, key: str, record: bytes | None) -> asyncio.Future[None]:
+    def write_soon(
+        self, table: str, key: str, record: bytes | None, *, sync: bool = False
+    ) -> asyncio.Future[None]:
         """As ``write``, without waiting. Writes keep their order."""
         future = asyncio.get_running_loop().create_future()
         future.add_done_callback(_report)
-        self._pending.append((table, key, record))
+        self._pending.append((table, key, record, sync))
         self._waiters.append(future)
         if self._committer is None:
             self._committer = asyncio.create_task(self._commit_all())
@@ -104,7 +110,6 @@ class Database:
             connection.execute("PRAGMA journal_mode = WAL")
         finally:
             os.umask(old)
-        connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA cache_size = -512")
         found = connection.execute("PRAGMA user_version").fetchone()[0]
         if found > SCHEMA_VERSION:
@@ -122,9 +127,12 @@ class Database:
         connection = self._connection
         if connection is None:
             raise sqlite3.ProgrammingError("the database is closed")
+        # NORMAL: the log is complete and in order whenever the machine stops, but may lack its latest commits
+        level = "FULL" if any(sync for *_, sync in writes) else "NORMAL"
+        connection.execute(f"PRAGMA synchronous = {level}")
         connection.execute("BEGIN IMMEDIATE")
         try:
-            for table, key, record in writes:
+            for table, key, record, _ in writes:
                 put, delete = _STATEMENTS[table]
                 if record is None:
                     connection.execute(delete, (key,))

@@ -13,7 +13,11 @@ from pycri.store.records import ContainerRecord, SandboxRecord
 
 
 class Store:
-    """Sandboxes and containers. A write is in memory at once and on disk when it returns."""
+    """Sandboxes and containers.
+
+    A write is in memory at once, and committed when it returns; with ``sync`` it survives a power cut as well
+    (database.py).
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -40,10 +44,10 @@ class Store:
             raise errors.AlreadyExists(f'the name "{record.name}" belongs to {index.kind} {holder.id}')
         self._remember(record)
 
-    async def put(self, record: SandboxRecord | ContainerRecord) -> None:
+    async def put(self, record: SandboxRecord | ContainerRecord, *, sync: bool = True) -> None:
         """Add or replace a record."""
         self._remember(record)
-        await self._database.write(_table(record), record.id, records.dump(record))
+        await self._database.write(_table(record), record.id, records.dump(record), sync=sync)
 
     async def update_sandbox(self, sandbox_id: str, **changes: Any) -> SandboxRecord | None:
         """Change facts of a record; None, and nothing done, when it is gone meanwhile."""
@@ -62,13 +66,13 @@ class Store:
         return record
 
     def put_soon(self, record: SandboxRecord | ContainerRecord) -> None:
-        """As ``put``, on disk some milliseconds later: for what a restart finds out by itself."""
+        """As ``put``, committed some milliseconds later: for what a restart finds out by itself."""
         self._remember(record)
         self._database.write_soon(_table(record), record.id, records.dump(record))
 
     async def drop(self, record: SandboxRecord | ContainerRecord) -> None:
-        """Forget a record and free its name."""
-        await self._database.write(_table(record), record.id, None)
+        """Forget a record and free its name. After a power cut its removal may have to be asked for again."""
+        await self._database.write(_table(record), record.id, None, sync=False)
         self.forget(record)
 
     def forget(self, record: SandboxRecord | ContainerRecord) -> None:
