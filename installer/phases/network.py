@@ -21,7 +21,6 @@ from installer.run import Run
 
 GROUP: Final = "nodestrap:pod-network"
 _READY_SECONDS: Final = 240.0
-_CENSORED: Final = "pod_network_access: Certificate"
 _ACCESS: Final = "/etc/nodestrap/pod-network"
 _ACCESS_FILES: Final = ("ca.crt", "client.crt", "client.key", "server")
 _ACCESS_RECEIPT: Final = "/var/lib/nodestrap/receipts/pod_network_access.json"
@@ -145,16 +144,15 @@ def _give_certificates(run: Run, kubectl: Kubectl, reached: str) -> None:
 
 
 def _converge_access(run: Run, hosts: list[HostSpec], *, check: bool) -> None:
-    """The role's task may show nothing of its result, so what changes is told here."""
+    """The role's task shows nothing of its result, for there is a key in it: what it changes is told here."""
     if not hosts:
         return
     converge(run, "pod_network_access.yml", check=check, hosts=hosts)
     for host in hosts:
-        told = run.effects.get(host.name, [])
-        if not any(effect.name == _CENSORED for effect in told):
+        if host.name in run.outcomes:
             continue
         known = kubernetes_of(run).state.host(host.name).network_certificate is not None
         action = "change" if known else "create"
         files = [Effect("file", f"{_ACCESS}/{name}", (action,)) for name in _ACCESS_FILES]
         receipt = [] if known else [Effect("file", _ACCESS_RECEIPT, ("create",))]
-        run.effects[host.name] = [each for each in told if each.name != _CENSORED] + files + receipt
+        run.effects.setdefault(host.name, []).extend(files + receipt)

@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from installer.cli import VERBS, run
+from installer.cluster.inventory import read_cluster
 from installer.commands import join
 from installer.commands._choose import only
 from installer.errors import InventoryError, UsageError
+from installer.lock import cluster_lock
 from tests.unit.installer.hosts import cluster, host
 
 HASH = f"sha256:{'a' * 64}"
@@ -140,3 +142,16 @@ def test_a_control_plane_needs_the_certificate_key_too(
 ) -> None:
     words = ("--token", TOKEN, "--endpoint", "10.0.0.1:6443", "--ca-cert-hash", HASH)
     assert "--certificate-key" in refusal(capsys, "join", "cp1", "-i", str(inventory), *words)["reason"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("plan",), ("reset", "--yes"), ("join", "w1"), ("remove", "w1", "--yes")],
+    ids=lambda words: words[0],
+)
+def test_a_second_operator_is_kept_out(
+    words: tuple[str, ...], inventory: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with cluster_lock(read_cluster([str(inventory)]).state_dir):
+        assert run([words[0], "-i", str(inventory), *words[1:], "--json"]) == 11
+    assert "is at work on the cluster" in json.loads(capsys.readouterr().out)["reason"]
