@@ -17,6 +17,7 @@ from installer.phases.join import Admission, JoinControlPlanes, JoinWorkers
 from installer.phases.kubernetes import KubernetesPrograms
 from installer.phases.leave import Leave
 from installer.phases.network import Network
+from installer.phases.node_settings import NodeSettings
 from installer.phases.preflight import Preflight
 from installer.phases.remove_pods import RemovePods
 from installer.phases.reset import Reset
@@ -52,6 +53,7 @@ UP: tuple[Phase, ...] = (
     JoinControlPlanes(),
     JoinWorkers(),
     Network(),
+    NodeSettings(),
     Verify(),
 )
 
@@ -69,6 +71,7 @@ JOIN: tuple[Phase, ...] = (
     JoinControlPlanes(),
     JoinWorkers(),
     Network(),
+    NodeSettings(),
     Verify(),
 )
 

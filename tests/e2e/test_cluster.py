@@ -146,6 +146,21 @@ def test_a_rebooted_worker_comes_back(cluster: Cluster) -> None:
     assert checks["cluster.pod-to-pod"]["outcome"] == "passed"
 
 
+def test_a_label_and_a_taint_reach_a_node_that_is_there(cluster: Cluster) -> None:
+    taint = "example.org/tried=yes:PreferNoSchedule"
+    settings = {"kubernetes_node_labels": {"example.org/rack": "a"}, "kubernetes_node_taints": [taint]}
+    kubernetes_lab.write(cluster.inventory, **settings)
+    try:
+        report = cluster.up("--until", "network")
+        assert all(host["changed"] == 2 for host in report["hosts"])
+        assert cluster.kubectl("get nodes -l example.org/rack=a -o name").split() == [
+            f"node/{host}" for host in HOSTS
+        ]
+        assert sum(host["changed"] for host in cluster.up("--until", "network")["hosts"]) == 0
+    finally:
+        kubernetes_lab.write(cluster.inventory)
+
+
 def test_a_kubelet_that_was_stopped_is_started_again(cluster: Cluster) -> None:
     cluster.on("node3", "systemctl stop kubelet")
     report = cluster.up("--until", "network")

@@ -16,6 +16,7 @@ from installer.phases import init as init_phase
 from installer.phases import join as join_phase
 from installer.phases.init import Init
 from installer.phases.join import Admission, JoinControlPlanes, JoinWorkers, newcomers
+from installer.phases.node_settings import missing
 from installer.progress import Silent
 from installer.report import HostState as Outcome
 from installer.run import Run
@@ -163,3 +164,21 @@ def test_versions_that_may_not_meet_are_refused(tmp_path: Path, server: str, kub
     run.kubernetes.state = ClusterState({"cp1": MEMBER}, known, "cp1", server)
     with pytest.raises(InventoryError, match=said):
         check_versions(run.kubernetes)
+
+
+def test_labels_and_taints_that_a_node_lacks_are_added_and_others_stay(tmp_path: Path) -> None:
+    settings = {
+        "kubernetes_node_labels": {"example.org/rack": "a", "example.org/row": "1"},
+        "kubernetes_node_taints": ["example.org/gpu=true:NoSchedule", "example.org/old:NoExecute"],
+    }
+    run = make(tmp_path, spec_host("cp1", 1, **settings))
+    assert run.kubernetes is not None
+    present = replace(
+        node("cp1"),
+        labels={"example.org/rack": "b", "example.org/row": "1", "example.org/own": "x"},
+        taints=({"key": "example.org/old", "effect": "NoExecute"},),
+    )
+    assert missing(run.kubernetes.nodes["cp1"], present) == [
+        ("label", "example.org/rack=a"),
+        ("taint", "example.org/gpu=true:NoSchedule"),
+    ]
