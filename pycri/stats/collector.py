@@ -24,6 +24,8 @@ _PARALLEL_WALKS = 4
 # Two readings closer together say more about the scheduler than about the load.
 _SHORTEST_INTERVAL = 0.25
 
+_SUMMED = ("working_set_bytes", "usage_bytes", "rss_bytes", "page_faults", "major_page_faults")
+
 
 @dataclass
 class _Known:
@@ -85,8 +87,22 @@ class Collector:
             sample = self._sample(known)
             if sample is not None:
                 _fill_pod(stats.linux, sample, known.nano_cores)
+                if not record.config.linux.cgroup_parent:
+                    self._add_members(stats.linux)
             _fill_network(stats.linux, record)
         return stats
+
+    def _add_members(self, pod: cri.LinuxPodSandboxStats) -> None:
+        """A pod that was given no cgroup of its own: what was read is the pause container's alone."""
+        for member in pod.containers:
+            pod.cpu.usage_core_nano_seconds.value += member.cpu.usage_core_nano_seconds.value
+            if member.cpu.HasField("usage_nano_cores"):
+                pod.cpu.usage_nano_cores.value += member.cpu.usage_nano_cores.value
+            for name in _SUMMED:
+                getattr(pod.memory, name).value += getattr(member.memory, name).value
+            known = self._known.get(member.attributes.id)
+            if known is not None:
+                pod.process.process_count.value += len(cgroup.processes(known.paths))
 
     async def source(self, record: ContainerRecord) -> metrics.Source | None:
         """What the metrics of a running container are read from; None if it ended meanwhile."""

@@ -182,6 +182,11 @@ def test_statistics_and_metrics_of_a_pod(pods: Pods) -> None:
     stats = pods.runtime.PodSandboxStats(cri.PodSandboxStatsRequest(pod_sandbox_id=pod)).stats
     assert stats.linux.network.default_interface.name == "eth0"
     assert [item.attributes.id for item in stats.linux.containers] == [container]
+    # the pod was given no cgroup of its own: it is its containers' sum, and the pause container's
+    (member,) = stats.linux.containers
+    assert stats.linux.memory.working_set_bytes.value > member.memory.working_set_bytes.value > 0
+    assert stats.linux.cpu.usage_core_nano_seconds.value > member.cpu.usage_core_nano_seconds.value > 0
+    assert stats.linux.process.process_count.value >= 2
     metrics = pods.runtime.ListPodSandboxMetrics(cri.ListPodSandboxMetricsRequest()).pod_metrics
     names = {metric.name for item in metrics for metric in item.container_metrics[0].metrics}
     assert {"container_cpu_usage_seconds_total", "container_memory_working_set_bytes"} <= names
