@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+import subprocess
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,8 +24,12 @@ pytestmark = pytest.mark.integration
 
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlNode]:
+    criu = newer_runtimes.runtime("criu")
+    checked = subprocess.run([criu, "check"], capture_output=True, text=True, check=False)
+    if checked.returncode:
+        pytest.skip(f"this kernel cannot be checkpointed, says criu: {checked.stderr[-300:]}")
     before = os.environ["PATH"]
-    os.environ["PATH"] = f"{newer_runtimes.runtime('criu').parent}:{before}"  # containerd's, and so runc's
+    os.environ["PATH"] = f"{criu.parent}:{before}"  # containerd's, and so runc's
     try:
         with control_node(tmp_path_factory.mktemp("node"), "enable_checkpoint = true") as made:
             yield made
