@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 import socket
@@ -106,6 +107,24 @@ def test_with_the_hosts_network(node: ControlNode, handler: str) -> None:
     assert pods.exec(container, "ip", "link", "set", "lo", "down").exit_code != 0
     assert pods.exec(container, "sh", "-c", "echo 1 >/sys/class/net/lo/mtu").exit_code != 0
     pods.remove_pod(pod)
+
+
+def test_a_copied_image_goes_with_its_last_container(node: ControlNode) -> None:
+    """Each pod has ids of its own: copies would pile up."""
+    pods = node.pods
+    pod = run(pods, "runc")
+    pods.start(pod, "sleep", "1000", linux=in_namespace())
+
+    async def copies() -> list[str]:
+        async with node.containerd.client(node.pycri.namespace) as client:
+            await client.leases.create("collect")
+            await client.leases.delete("collect", sync=True)  # returns after a garbage collection
+            found = await client.snapshots.list("overlayfs")
+        return [info.name for info in found if "-mapped-" in info.name]
+
+    assert len(asyncio.run(copies())) == (0 if node.containerd.version >= (2, 0) else 2)
+    pods.remove_pod(pod)
+    assert asyncio.run(copies()) == []
 
 
 def host_pid(pods: Pods, container: str) -> int:
