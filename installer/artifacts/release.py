@@ -35,7 +35,11 @@ from pycri.version import __version__
 _MANAGED: Final = "# Managed by nodestrap; the next run overwrites changes."
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip file can say
 # The units are the role's. systemd before 254 does not know one of their settings, says so and goes on.
-_VALUES: Final = {"ansible_facts": {"systemd": {"version": 254}}, "pycri_interpreter": "@PYTHON@"}
+_VALUES: Final = {
+    "ansible_facts": {"systemd": {"version": 254}},
+    "pycri_interpreter": "@PYTHON@",
+    "pycri_proxy": {},
+}
 
 
 def build(output: Path, machine: str, cache_dir: Path, wheelhouse: Path | None = None) -> Path:

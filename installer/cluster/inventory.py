@@ -22,7 +22,7 @@ _GROUPS = {"all", "ungrouped", NODES, CONTROL_PLANE, WORKERS}
 # Settings of the whole cluster: a host with a value of its own would be half in another cluster.
 _CLUSTER_WIDE = ("nodestrap_cluster_name", "nodestrap_known_hosts_file", "nodestrap_local_groups")
 _READ_TIMEOUT = 120  # seconds; a dynamic inventory may ask a slow cloud
-_SECRET_WORDS = ("password", "_pass", "secret", "token", "private_key")
+_SECRET_WORDS = ("password", "_pass", "secret", "token", "private_key", "credentials")
 
 
 def read_cluster(

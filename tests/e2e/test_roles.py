@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tomllib
 import yaml
 
 from installer.artifacts import ArtifactSpec, build_pycri_archive, resolve
@@ -236,7 +237,16 @@ def test_what_is_given_up_goes_and_what_was_there_before_comes_back(host: Host, 
     hosts_toml = "/etc/containerd/certs.d/registry.example/hosts.toml"
     host.run(f"mkdir -p $(dirname {hosts_toml}); echo '# mine' > {hosts_toml}")
     mirrors = {"registry.example": ["http://127.0.0.1:5000"], "_default": ["https://mirror.example"]}
-    assert host.play(containerd_registry_mirrors=mirrors).code == 0
+    secret = {"username": "node", "password": "s3cret-of-the-node"}
+    done = host.play(
+        containerd_registry_mirrors=mirrors, containerd_registry_credentials={"registry.example": secret}
+    )
+    assert done.code == 0, done.output
+    assert secret["password"] not in done.output
+    written = tomllib.loads(host.run(f"cat {hosts_toml}"))
+    assert written["header"]["Authorization"] == "Basic bm9kZTpzM2NyZXQtb2YtdGhlLW5vZGU="
+    assert host.run(f"stat -c %a {hosts_toml}").strip() == "600"
+    host.run("pycri --config /etc/pycri/config.toml config check")
     assert 'server = "https://registry.example"' in host.run(f"cat {hosts_toml}")
     assert "server" not in host.run("cat /etc/containerd/certs.d/_default/hosts.toml")
     done = host.play(cni_plugins_network="none")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -50,6 +51,22 @@ def from_cri(auth: cri_pb2.AuthConfig, registry: str) -> Credentials | None:
     if not (username or auth.identity_token or auth.registry_token):
         return None
     return Credentials(server, username, password, auth.identity_token, auth.registry_token)
+
+
+def from_header(header: Mapping[str, str]) -> Credentials | None:
+    """The node owner's own, out of a hosts.toml's ``Authorization = "Basic ..."``; None where it has none.
+
+    As a header alone they would be of no use with a registry that wants a token first.
+    """
+    value = next((value for name, value in header.items() if name.lower() == "authorization"), "")
+    scheme, _, encoded = value.partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        username, colon, password = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeError):
+        return None
+    return Credentials("", username, password) if colon else None
 
 
 def _host(address: str) -> str:

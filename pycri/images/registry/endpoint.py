@@ -15,7 +15,7 @@ from urllib3.exceptions import HTTPError, InsecureRequestWarning, LocationParseE
 from urllib3.exceptions import SSLError as TransportSSLError
 
 from pycri.images.registry import challenge
-from pycri.images.registry.credentials import Credentials
+from pycri.images.registry.credentials import Credentials, from_header
 from pycri.images.registry.errors import BadCertificate, RegistryError
 from pycri.images.registry.hosts import Host
 from pycri.images.registry.proxy import proxy_for
@@ -39,7 +39,7 @@ class Endpoint:
     def __init__(self, host: Host, repository: str, credentials: Credentials | None, timeout: float) -> None:
         self.host = host
         self.repository = repository
-        self._credentials = credentials
+        self._credentials = credentials or from_header(host.header)
         self._timeout = urllib3.Timeout(connect=min(_CONNECT_TIMEOUT, timeout), read=timeout)
         self._managers: dict[tuple[str, str], urllib3.PoolManager] = {}
         self._manager_lock = threading.Lock()

@@ -12,6 +12,7 @@ import shutil
 import sys
 import tarfile
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -42,11 +43,21 @@ SUPPORTED = {
 }
 ARTIFACT = {"path": "{{ archive_of_case }}", "sha256": "0" * 64}
 RELEASE = {**ARTIFACT, "version": "0.1.0", "python": "3.11", "release": "0.1.0-abc"}
+AUTHORITY = Path(__file__)  # any text will do where only its way is followed
 MIRRORS = {"docker.io": ["http://10.0.0.1:5000", "https://mirror.example"], "_default": ["http://10.0.0.1"]}
 
 # Name: distribution, roles, variables.
 CASES: dict[str, tuple[tuple[str, str, str], list[str], dict[str, Any]]] = {
-    "debian-12": (DEBIAN_12, ALL, {"containerd_registry_mirrors": MIRRORS, "pycri_artifact": RELEASE}),
+    "debian-12": (
+        DEBIAN_12,
+        ALL,
+        {
+            "containerd_registry_mirrors": MIRRORS,
+            "containerd_registry_ca": {"mirror.example": str(AUTHORITY), "own.example:5000": str(AUTHORITY)},
+            "pycri_artifact": RELEASE,
+            "pycri_proxy": {"https": "http://proxy.example:3128", "no": "10.0.0.0/8,.example"},
+        },
+    ),
     "fedora": (
         FEDORA,
         ["os_prepare", "containerd"],
@@ -219,8 +230,22 @@ def test_registry_mirrors(played: Play) -> None:
     hosts = tomllib.loads(content(done, "/etc/containerd/certs.d/docker.io/hosts.toml"))
     assert hosts["server"] == "https://registry-1.docker.io"
     assert list(hosts["host"]) == MIRRORS["docker.io"]
+    authority = "/etc/containerd/certs.d/docker.io/ca-mirror.example.pem"
+    assert hosts["host"]["https://mirror.example"]["ca"] == authority
+    assert "ca" not in hosts["host"]["http://10.0.0.1:5000"]
+    assert content(done, authority).strip() == AUTHORITY.read_text().strip()
+    own = tomllib.loads(content(done, "/etc/containerd/certs.d/own.example:5000/hosts.toml"))
+    assert own["server"] == "https://own.example:5000"
+    assert own["ca"] == "/etc/containerd/certs.d/own.example:5000/ca-own.example_5000.pem"
     default = tomllib.loads(content(done, "/etc/containerd/certs.d/_default/hosts.toml"))
     assert list(default) == ["host"]
+
+
+def test_images_come_through_the_proxy(played: Play) -> None:
+    unit = content(played.of("debian-12"), "/etc/systemd/system/pycri.service")
+    assert 'Environment="HTTPS_PROXY=http://proxy.example:3128"' in unit
+    assert 'Environment="NO_PROXY=10.0.0.0/8,.example"' in unit
+    assert "HTTP_PROXY" not in unit.replace("HTTPS_PROXY", "")
 
 
 def test_containerd_from_a_release_gets_a_unit_and_runc(played: Play) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from pycri._generated.cri_pb2 import AuthConfig
 from pycri.errors import InvalidArgument
-from pycri.images.registry.credentials import Credentials, from_cri
+from pycri.images.registry.credentials import Credentials, from_cri, from_header
 
 PAIR = base64.b64encode(b"me:pa:ss").decode()
 
@@ -58,3 +58,18 @@ def test_unreadable_pull_secret_is_refused_without_showing_it(auth: str) -> None
 def test_secrets_are_not_in_the_repr() -> None:
     shown = repr(Credentials("s", "me", "hunter2", "hunter3", "hunter4"))
     assert "hunter" not in shown
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        (f"Basic {PAIR}", Credentials("", "me", "pa:ss")),
+        (f"basic  {PAIR}", Credentials("", "me", "pa:ss")),
+        ("Bearer abc", None),
+        ("Basic !!!", None),
+        ("Basic " + base64.b64encode(b"nocolon").decode(), None),
+        ("", None),
+    ],
+)
+def test_credentials_of_the_node_out_of_a_header(value: str, found: Credentials | None) -> None:
+    assert from_header({"X-Other": "1", "Authorization": value}) == found

@@ -254,6 +254,21 @@ def test_bearer_token_is_fetched_kept_and_renewed() -> None:
         assert len([r for r in fake.requests if r.path.startswith("/token")]) == 2
 
 
+def test_the_nodes_own_credentials_get_a_token_too() -> None:
+    """Those of hosts.toml, where no pull secret came along; a pull secret goes first."""
+    registry = TokenRegistry()
+    node = Credentials("", "node", "secret")
+    with FakeRegistry(registry) as fake:
+        registry.realm = f"{fake.url}/token"
+        repository(host(fake, header={"Authorization": node.basic()})).resolve()
+        (asked,) = [r for r in fake.requests if r.path.startswith("/token")]
+        assert asked.headers["authorization"] == node.basic()
+        fake.requests.clear()
+        repository(host(fake, header={"authorization": node.basic()}), credentials=ME).resolve()
+        (asked,) = [r for r in fake.requests if r.path.startswith("/token")]
+        assert asked.headers["authorization"] == ME.basic()
+
+
 def test_anonymous_token_and_identity_token() -> None:
     registry = TokenRegistry()
     with FakeRegistry(registry) as fake:
