@@ -60,9 +60,10 @@ def _proof(report: Report) -> Iterator[str]:
     """What the last phase has proved; a check that was skipped says why."""
     if report.verified:
         by_outcome = Counter(result.outcome.value for _, result in report.verified)
-        yield "verified: " + ", ".join(f"{count} checks {outcome}" for outcome, count in by_outcome.items())
+        words = {"pass": "passed", "fail": "failed", "skip": "skipped"}
+        yield "verified: " + ", ".join(f"{count} checks {words[each]}" for each, count in by_outcome.items())
     for host, result in report.verified:
-        if result.outcome.value == "skipped" and result.tier == 3:
+        if result.outcome.value == "skip" and result.tier == 3:
             yield f"  skipped on {host}: {result.id}: {result.evidence}"
 
 
