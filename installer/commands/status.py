@@ -64,5 +64,8 @@ def command(**options: Any) -> int:
         }
         click.echo(json.dumps(document, indent=2))
     else:
-        print_status(hosts, Console(no_color=not current().color, highlight=False))
+        console = Console(no_color=not current().color, highlight=False)
+        if not console.is_terminal:
+            console.width = 200  # in a file or a pipe a line stays a line
+        print_status(hosts, console)
     return code
