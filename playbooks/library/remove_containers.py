@@ -17,6 +17,9 @@ options:
     type: list
     elements: str
     default: []
+  route_protocol:
+    description: The number by which routes are known that the routed pod network made.
+    type: int
   packet_filter:
     description: Prefixes of the packet filter's chains that Kubernetes, CNI plugins and nodestrap make.
     type: list
@@ -106,10 +109,27 @@ def mounts_below(roots):
     return found[::-1]
 
 
+def remove_routes(module, protocol):
+    """Remove the routes of this protocol, of both IP versions; returns the effects."""
+    effects = []
+    for version in ("-4", "-6") if protocol is not None else ():
+        code, out, _err = module.run_command(["ip", version, "route", "show", "proto", str(protocol)])
+        routes = [line.split()[0] for line in out.splitlines() if line.strip()] if code == 0 else []
+        effects += [effect("route", route, "remove") for route in routes]
+        if routes and not module.check_mode:
+            module.run_command(["ip", version, "route", "flush", "proto", str(protocol)])
+    return effects
+
+
 def main():
     text_list = {"type": "list", "elements": "str", "default": []}
     module = AnsibleModule(
-        argument_spec={"interfaces": text_list, "packet_filter": text_list}, supports_check_mode=True
+        argument_spec={
+            "interfaces": text_list,
+            "packet_filter": text_list,
+            "route_protocol": {"type": "int"},
+        },
+        supports_check_mode=True,
     )
     first, effects = first_state(), []
     if not first:
@@ -138,6 +158,7 @@ def main():
             os.unlink(os.path.join(NETNS, name))
         for name in bridges:
             module.run_command(["ip", "link", "delete", name])
+    effects += remove_routes(module, module.params["route_protocol"])
     effects += remove_chains(module, module.params["packet_filter"])
     module.exit_json(changed=any(each["kind"] != "remaining" for each in effects), effects=effects)
 

@@ -72,28 +72,50 @@ def managed(paths):
                 yield path, entry, reason
 
 
+def take_files(module, receipt):
+    """Undo a receipt's files, links and releases; returns the effects."""
+    effects = take_paths(module, receipt.get("paths", {}), directories=False)
+    if receipt.get("tree"):
+        effects.append(effect("tree", receipt["dest"], "remove"))
+    else:
+        effects += [
+            effect("file", path, "restore" if is_theirs(before) else "remove")
+            for path, before in installed(receipt)
+        ]
+    if not module.check_mode:
+        take_away(receipt)
+    return effects
+
+
+def take_paths(module, paths, directories):
+    """Undo the directories, or all else, among a receipt's paths; returns the effects."""
+    effects = []
+    wanted = {path: entry for path, entry in paths.items() if (entry["kind"] == "directory") == directories}
+    for path, entry, why_not in managed(wanted):
+        if why_not:
+            effects.append(effect("remaining", path, "edited", why_not))
+            continue
+        effects.append(effect(entry["kind"], path, "restore" if is_theirs(entry) else "remove"))
+        if not module.check_mode:
+            put_back(path, entry)
+    return effects
+
+
 def main():
     module = AnsibleModule(argument_spec={}, supports_check_mode=True)
     effects = []
-    for name in names() if os.path.isdir(RECEIPTS) else ():
-        receipt = read_receipt(name)
-        for path, entry, why_not in managed(receipt.get("paths", {})):
-            if why_not:
-                effects.append(effect("remaining", path, "edited", why_not))
-                continue
-            effects.append(effect(entry["kind"], path, "restore" if is_theirs(entry) else "remove"))
-            if not module.check_mode:
-                put_back(path, entry)
-        if receipt.get("tree"):
-            effects.append(effect("tree", receipt["dest"], "remove"))
-        else:
-            effects += [
-                effect("file", path, "restore" if is_theirs(before) else "remove")
-                for path, before in installed(receipt)
-            ]
-        if not module.check_mode:
-            take_away(receipt)
-            remove_receipt(name)
+    receipts = {name: read_receipt(name) for name in (names() if os.path.isdir(RECEIPTS) else ())}
+    for receipt in receipts.values():
+        effects += take_files(module, receipt)
+    # One role's directory may hold another one's files: directories come last, the innermost first.
+    everything = {}
+    for receipt in receipts.values():
+        for path, entry in receipt.get("paths", {}).items():
+            if path not in everything or entry["created"]:  # who made it, not who found it made
+                everything[path] = entry
+    effects += take_paths(module, everything, directories=True)
+    for name in receipts if not module.check_mode else ():
+        remove_receipt(name)
     module.exit_json(changed=bool(effects), effects=effects)
 
 

@@ -21,7 +21,7 @@ import yaml
 from tests.support import kubernetes_lab
 from tests.support.command import Nodestrap
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(3600)]
+pytestmark = [pytest.mark.e2e, pytest.mark.faults, pytest.mark.timeout(3600)]
 
 LAB = "join"
 JOIN_SECONDS = 60.0
@@ -169,6 +169,8 @@ def test_a_node_is_removed_and_its_host_reset(young: Young, removed: dict[str, A
     assert (
         young.on("node2", "ls -d /etc/kubernetes /var/lib/etcd /opt/pycri /opt/cni 2>/dev/null || true") == ""
     )
+    assert young.on("node2", "ls -d /etc/nodestrap /var/lib/nodestrap 2>/dev/null || true") == ""
+    assert young.on("node2", "ip route show proto 210") == ""
     assert young.on("node2", "iptables-save | grep -c KUBE- || true").strip() == "0"
     assert young.health() == {"node1": "ready", "node2": "bare", "node3": "ready"}
     print(f"remove: {removed['seconds']} s {removed['phases']}")

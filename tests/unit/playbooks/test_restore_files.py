@@ -160,3 +160,12 @@ def test_a_file_first_left_alone_and_then_changed_comes_back(tmp_path: Path, roo
         run(tmp_path, "managed_paths", receipt="r", files=wanted)
     run(tmp_path, "restore_files")
     assert (root / "etc/same").read_text() == "same\n"
+
+
+def test_a_directory_of_one_role_with_files_of_another_goes(tmp_path: Path, root: Path) -> None:
+    before = state(root)
+    run(tmp_path, "managed_paths", receipt="a", directories=[{"path": str(root / "etc/shared/deep")}])
+    inside = [{"path": str(root / "etc/shared/deep/file"), "content": "of the other"}]
+    run(tmp_path, "managed_paths", receipt="b", files=inside)
+    run(tmp_path, "restore_files")
+    assert state(root) == before
