@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import statistics
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from typing import Any, Final
 from installer.cluster.spec import ClusterSpec, HostSpec
 from installer.doctor.evidence import Evidence, Failure, evidence_from_answer
 from installer.errors import ConnectError
+from installer.preflight.checks.clock import reference_of
 
 _AT_ONCE = 64
 # What runs on the host, in an order in which each finds what it imports; the last one is the program.
@@ -141,8 +141,7 @@ def _answer(
 ) -> Answer:
     if isinstance(said, ConnectError):
         return Answer(host.name, error=said)
-    # As preflight's check does: three hosts can outvote one, and the controller as well.
-    reference = statistics.median(clocks) if len(clocks) > 2 else statistics.median([*clocks, 0.0])
+    reference = reference_of(clocks)
     evidence = evidence_from_answer(
         said.document,
         host=host.name,

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from installer.preflight.finding import Finding, Subject, error, warning
 
 _TOLERATED = 2.0  # seconds
 _BROKEN = 30.0  # leases are 15 s, and kubeadm's certificates are valid from this moment on
+
+
+def reference_of(skews: Sequence[float]) -> float:
+    """The skew (seconds against the controller's clock) that counts as right: that of the host in the middle.
+
+    Two hosts are judged with the controller as the third clock; one host by the controller alone.
+    """
+    return statistics.median(skews if len(skews) > 2 else [*skews, 0.0, 0.0][:3])
 
 
 def check(subject: Subject) -> Iterator[Finding]:
@@ -18,7 +26,7 @@ def check(subject: Subject) -> Iterator[Finding]:
     if own is None:
         return
     skews = [facts.clock_skew for facts in subject.everyone.values() if facts.clock_skew is not None]
-    reference = statistics.median(skews) if len(skews) > 2 else statistics.median([*skews, 0.0])
+    reference = reference_of(skews)
     ahead = own - reference
     if abs(ahead) - subject.facts.clock_error <= _TOLERATED:
         return

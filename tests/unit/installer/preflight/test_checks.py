@@ -153,3 +153,12 @@ def test_routed_pods_need_neighbours(
     subject = Subject(host(facts=facts, **variables), facts, {}, _AS_NODES)
     reasons = [finding.reason.partition(" is behind")[0] for finding in CHECKS["adjacency"](subject)]
     assert reasons == found
+
+
+@pytest.mark.parametrize(
+    ("skews", "reference"), [([-400.0], 0.0), ([-400.0, 1.0], 0.0), ([-400.0, 1.0, 2.0], 1.0), ([], 0.0)]
+)
+def test_the_clock_that_counts_as_right(skews: list[float], reference: float) -> None:
+    from installer.preflight.checks.clock import reference_of
+
+    assert reference_of(skews) == reference
