@@ -9,6 +9,7 @@ container row, no containerd record   dropped if it never ran; else ended with c
 container row, no task                ended with code 255, if it was running
 container row, task stopped           ended with the task's own code and time
 container row "created", task runs    running: pycri died between the start and writing it down
+container row "created", task ended   the same, and ended with the task's own code and time
 containerd record, no row             removed, if it carries our extension; others' are left alone
 snapshot, netns, directory; no row    removed, if it is ours
 checkpoint begun, not finished        the container goes on; nothing is kept of it
@@ -180,6 +181,11 @@ class Recovery:
             assert task is not None
             await self._store.put(
                 dataclasses.replace(record, state=records.RUNNING, pid=task.pid, started_at=time.time_ns())
+            )
+        elif record.state == records.CREATED and task is not None and task.status == task_types.STOPPED:
+            # it ran, and has ended since: TaskSync records how; to run it again would be the greater mistake
+            await self._store.put(
+                dataclasses.replace(record, state=records.RUNNING, pid=task.pid, started_at=record.created_at)
             )
         elif record.state == records.CREATED and task is not None:
             # created but not started: the next StartContainer makes its own

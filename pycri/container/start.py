@@ -66,7 +66,7 @@ class StartContainer:
                 await self._failed(record, error)
                 raise
             started = dataclasses.replace(record, state=records.RUNNING, started_at=begun, pid=pid)
-            # not waited for: should pycri die now, recovery finds the task running (recover.py)
+            # not waited for: should pycri die now, recovery finds the task, running or ended (recover.py)
             self._store.put_soon(started)
         self._events.started(started)
 

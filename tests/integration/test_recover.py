@@ -92,6 +92,18 @@ def test_an_exit_that_nobody_saw_is_known_afterwards(node: ControlNode, pods: Po
     assert (status.exit_code, status.reason) == (6, "Error")
 
 
+def test_an_exit_is_known_even_if_the_start_was_not_written_down(node: ControlNode, pods: Pods) -> None:
+    pod = pods.run()
+    container = pods.start(pod, "sh", "-c", "sleep 1; exit 6")
+    stop(node)
+    await_true(lambda: "STOPPED" in ctr(node, "tasks", "ls"))
+    created = "json_remove(CAST(record AS TEXT), '$.state', '$.started_at', '$.pid')"
+    sql(node, f"UPDATE containers SET record = CAST({created} AS BLOB)")
+    start(node)
+    status = pods.await_exit(container)
+    assert (status.exit_code, status.reason) == (6, "Error")
+
+
 def test_a_pod_whose_pause_process_died_is_not_ready(node: ControlNode, pods: Pods) -> None:
     pod = pods.run()
     stop(node)
