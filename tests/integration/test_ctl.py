@@ -283,7 +283,10 @@ def test_port_forward(node: Node, web: str) -> None:
         assert process.stderr is not None
         assert process.stderr.readline().startswith("error: ")
         process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 0
+        try:
+            assert process.wait(20) == 0
+        finally:
+            process.kill()
 
 
 def _get(port: int, path: str) -> bytes:

@@ -149,14 +149,7 @@ def test_the_command_cleans_up_after_a_signal(containerd: ContainerdHost, number
         f"session.new_run_id = lambda: {run_id!r}; cli.main()"
     )
     command = [sys.executable, "-c", program, "verify", "--endpoint", containerd.address]
-    with subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        # a shell's background job, which these tests may be part of, inherits an ignored SIGINT
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    ) as running:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
         assert running.stdout is not None
         assert running.stderr is not None
         for line in running.stdout:
