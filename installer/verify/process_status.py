@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from installer.verify.context import Context
 from installer.verify.pods import Container
 from pycri.container.spec.capabilities import NAMES
 
@@ -35,9 +36,9 @@ class ProcessStatus:
         return {name for number, name in enumerate(NAMES) if mask >> number & 1}
 
     @property
-    def seccomp(self) -> int:
-        """0: none; 2: a filter."""
-        return int(self.lines["Seccomp"])
+    def seccomp_filters(self) -> int:
+        """How many; before Linux 5.9, which does not count them, 1 for any."""
+        return int(self.lines.get("Seccomp_filters", self.lines["Seccomp"] == "2"))
 
     @property
     def no_new_privs(self) -> bool:
@@ -53,6 +54,17 @@ def of_main(container: Container) -> ProcessStatus:
 def of_exec(container: Container) -> ProcessStatus:
     """Of a command that is executed in the container. Raises Failed, CriError."""
     return parse(container.output("cat", "/proc/self/status"))
+
+
+def host_filters(ctx: Context) -> int:
+    """seccomp filters that every process of the host has inherited, as on a systemd-nspawn host.
+
+    0 where the host cannot be asked. Raises HostError.
+    """
+    host = ctx.session.host
+    if host.refusal is not None:
+        return 0
+    return parse(host.run("cat /proc/1/status").stdout.decode()).seccomp_filters
 
 
 def parse(text: str) -> ProcessStatus:

@@ -175,5 +175,5 @@ def test_an_upgrade_in_disguise_is_refused_before_anything_changes(cluster: Clus
         (wrong / name).write_text((cluster.inventory / name).read_text())
     kubernetes_lab.write(wrong, kubernetes_version="1.21.5")
     done = cluster.nodestrap("up", "-i", str(wrong), code=2)
-    assert "v1.20.2" in done.stderr
+    assert "API server 1.20.2" in done.stderr
     assert "1.21.5" in done.stderr

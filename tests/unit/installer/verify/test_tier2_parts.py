@@ -33,7 +33,9 @@ def test_process_status() -> None:
     assert (status.uid, status.gid, status.groups) == (1234, 5, {77})
     assert status.capabilities("CapEff") == {"CAP_CHOWN", "CAP_NET_BIND_SERVICE"}
     assert status.no_new_privs
-    assert status.seccomp == 2
+    assert status.seccomp_filters == 1
+    assert process_status.parse("Seccomp:\t2\nSeccomp_filters:\t3\n").seccomp_filters == 3
+    assert process_status.parse("Seccomp:\t0\nSeccomp_filters:\t0\n").seccomp_filters == 0
 
 
 @pytest.mark.parametrize(
