@@ -83,9 +83,10 @@ def fetch(
     with cache.locked(cache_dir, "wheels"):
         missing = [wheel for wheel in wheels if not cache.is_good(_path(cache_dir, wheel), wheel.sha256)]
         if missing:
-            progress(f"wheels for Python {python}", 0, len(missing))
+            progress(f"wheels for Python {python}", 0, None)
             _get(missing, python, cache_dir, wheelhouse)
-            progress(f"wheels for Python {python}", len(missing), len(missing))
+            size = sum(_path(cache_dir, wheel).stat().st_size for wheel in missing)
+            progress(f"wheels for Python {python}", size, size)
     return tuple(_path(cache_dir, wheel) for wheel in wheels)
 
 
