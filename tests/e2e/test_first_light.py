@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -127,6 +128,10 @@ def test_a_stopped_containerd_is_told_and_recovered_from(light: Light, first: di
         assert "containerd" in failed.stdout + failed.stderr
     finally:
         light.on("node1", "systemctl start containerd")
+    # it is found again within a second, without a restart
+    ready = 'import json, sys; sys.exit(not json.load(sys.stdin)["status"]["conditions"][0]["status"])'
+    wait = f"until crictl info | python3 -c '{ready}'; do sleep 0.1; done"
+    light.on("node1", f"timeout 5 sh -c {shlex.quote(wait)}")
     light.nodestrap("verify", "-i", str(light.inventory), "--limit", "node1")
 
 

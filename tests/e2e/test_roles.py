@@ -148,7 +148,8 @@ def test_the_host_is_a_cri_node(host: Host, converged: Play) -> None:
 
 
 def test_few_tasks_and_hardly_any_skipped(converged: Play) -> None:
-    assert len(converged.tasks) <= 30
+    # of the 60 that a worker may take; the cluster's roles add 20
+    assert len(converged.tasks) <= 35
     assert len(converged.skipped) <= len(converged.tasks) / 10
     print(f"tasks {len(converged.tasks)}, skipped {len(converged.skipped)}, {converged.seconds:.1f} s")
 
@@ -179,14 +180,6 @@ def test_every_managed_file_is_repaired(host: Host, converged: Play) -> None:
         assert {name.partition(" :")[0] for name in done.changed} == {role}
         assert host.sums(paths) == before, role
         answers(host)
-    assert host.play().changed == []
-
-
-def test_lost_receipts_and_directories_are_repaired(host: Host, converged: Play) -> None:
-    host.run(f"rm -r {RECEIPTS} /etc/pycri /opt/cni /etc/systemd/system/containerd.service.d /opt/pycri")
-    done = host.play()
-    assert done.code == 0, done.output
-    answers(host)
     assert host.play().changed == []
 
 
@@ -252,8 +245,18 @@ def test_what_is_given_up_goes_and_what_was_there_before_comes_back(host: Host, 
     done = host.play(cni_plugins_network="none")
     assert done.code == 0, done.output
     assert host.run(f"cat {hosts_toml}") == "# mine\n"
-    host.run("test ! -e /etc/containerd/certs.d/_default -a ! -e /etc/cni/net.d/10-nodestrap.conflist")
+    assert host.run("find /etc/containerd/certs.d/_default /etc/cni/net.d -type f 2>/dev/null || true") == ""
+    host.run("test ! -e /etc/containerd/certs.d/_default")
     assert host.play().code == 0
+
+
+def test_lost_receipts_and_directories_are_repaired(host: Host, converged: Play) -> None:
+    """What is there counts as the host's own from then on: nobody knows better any more."""
+    host.run(f"rm -r {RECEIPTS} /etc/pycri /opt/cni /etc/systemd/system/containerd.service.d /opt/pycri")
+    done = host.play()
+    assert done.code == 0, done.output
+    answers(host)
+    assert host.play().changed == []
 
 
 def test_two_releases_are_kept_and_the_link_goes_back(host: Host, converged: Play, tmp_path: Path) -> None:
