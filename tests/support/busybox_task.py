@@ -130,7 +130,7 @@ def _spec(container_id: str, args: Sequence[str], tty: bool, netns: str) -> dict
             },
         ],
         "linux": {
-            "cgroupsPath": f"/nodestrap-test/{container_id}",
+            "cgroupsPath": f"/nodestrap-test-{container_id}",
             "namespaces": [{"type": kind} for kind in ("pid", "ipc", "uts", "mount")] + [network],
         },
     }
