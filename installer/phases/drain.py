@@ -44,11 +44,7 @@ class Drain(Phase):
                 note(run, host, Effect("node", node.name, ("drain",)))
 
     def dry_run(self, run: Run) -> None:
-        state = ask(run)
-        for host in run.active:
-            node = find_node(host, state)
-            if node is not None:
-                note(run, host, Effect("node", node.name, ("drain",)))
+        foretell(run, "drain")
 
 
 class DeleteNode(Phase):
@@ -75,11 +71,7 @@ class DeleteNode(Phase):
                 )
 
     def dry_run(self, run: Run) -> None:
-        state = ask(run)
-        for host in run.active:
-            node = find_node(host, state)
-            if node is not None:
-                note(run, host, Effect("node", node.name, ("remove",)))
+        foretell(run, "remove")
 
 
 def ask(run: Run) -> ClusterState:
@@ -116,6 +108,15 @@ def drain_words(run: Run, node: NodeState, state: ClusterState) -> list[str]:
     empty_dirs = "--delete-emptydir-data" if server.minor_version >= (1, 20) else "--delete-local-data"
     words = ["drain", node.name, "--ignore-daemonsets", empty_dirs, f"--timeout={run.drain_timeout:.0f}s"]
     return [*words, "--force"] if run.force else words
+
+
+def foretell(run: Run, action: str) -> None:
+    """Note the action for every host that has a node; nothing is done."""
+    state = ask(run)
+    for host in run.active:
+        node = find_node(host, state)
+        if node is not None:
+            note(run, host, Effect("node", node.name, (action,)))
 
 
 def note(run: Run, host: HostSpec, effect: Effect) -> None:
