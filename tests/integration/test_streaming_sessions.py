@@ -63,6 +63,13 @@ async def exec_url(io: DataPlaneClient, task: BusyboxTask, *args: str, tty: bool
     return await io.prepare_exec(task.id, spec, tty=tty, stdin=True, stdout=True, stderr=not tty)
 
 
+async def exec_runs(client: Containerd, task: BusyboxTask) -> None:
+    """Returns when a second process is in the container."""
+    async with asyncio.timeout(30):
+        while len(await client.tasks.pids(task.id)) < 2:  # noqa: ASYNC110 - containerd is polled
+            await asyncio.sleep(0.02)
+
+
 async def no_execs_left(config: Config, client: Containerd, task: BusyboxTask) -> None:
     for _ in range(200):
         if not any((Path(config.run) / "exec").iterdir()):
@@ -157,6 +164,7 @@ async def test_slow_client_slows_the_process_and_costs_no_memory(
     spdy._task.cancel()  # a client that does not read
     for kind in ("error", "stdin", "stdout", "stderr"):
         spdy.open(streamType=kind)
+    await exec_runs(client, task)
     await asyncio.sleep(0.5)
     assert _rss() - before < 64 << 20
     await spdy.close()
@@ -180,7 +188,8 @@ async def test_stdin_nobody_reads_does_not_hide_the_clients_end(
     _, stdin, _, _ = (spdy.open(streamType=kind) for kind in ("error", "stdin", "stdout", "stderr"))
     for _ in range(64):
         spdy.send(stdin, b"x" * 65536)
-    await asyncio.sleep(0.3)
+    await exec_runs(client, task)
+    await asyncio.sleep(0.3)  # stdin's pipe is full then, and the connection no longer read from
     spdy._writer.transport.abort()
     for _ in range(400):
         if not any((Path(config.run) / "exec").iterdir()):
