@@ -219,7 +219,7 @@ def test_a_directory_in_the_way_is_not_removed(module: ModuleType, root: Path, k
     assert "move it away" in done["msg"]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(content=st.text(st.characters(exclude_categories=["Cs"])))
 def test_any_text_arrives_as_it_is(content: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     root = tmp_path_factory.mktemp("any")

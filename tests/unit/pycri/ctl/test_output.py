@@ -124,7 +124,7 @@ values = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(values)
 def test_any_value_can_be_read_back_from_yaml(value: Any) -> None:
     assert reference.safe_load(yaml(value)) == value

@@ -44,13 +44,13 @@ pieces = st.lists(
 ).map(b"".join)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(pieces, st.lists(st.integers(0, 5 * PART_BYTES), max_size=8))
 def test_any_chunking_gives_the_same_lines(stream: bytes, cuts: list[int]) -> None:
     assert lines(stream, [min(cut, len(stream)) for cut in cuts]) == model(stream)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.binary(max_size=200))
 def test_byte_by_byte(stream: bytes) -> None:
     assert lines(stream, list(range(len(stream)))) == model(stream)

@@ -81,7 +81,7 @@ def test_heads_are_bounded(size: int) -> None:
     assert caught.value.status == HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.binary(max_size=200), st.lists(st.integers(0, 260), max_size=5))
 def test_heads_in_any_pieces(noise: bytes, cuts: list[int]) -> None:
     text = b"GET /" + noise.replace(b"\r\n\r\n", b"") + b" HTTP/1.1\r\nA: b\r\n\r\nrest"

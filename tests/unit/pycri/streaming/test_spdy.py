@@ -235,7 +235,7 @@ def test_long_data_is_handed_on_in_pieces() -> None:
     assert len(reader._buffer) <= 8
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.data())
 def test_any_conversation_any_chunking(data: st.DataObject) -> None:
     """States × inputs: the same events however the bytes are cut, and no unexpected exception."""
@@ -281,7 +281,7 @@ def test_any_conversation_any_chunking(data: st.DataObject) -> None:
     assert run([]) == run(data.draw(st.lists(st.integers(0, len(stream)), max_size=6)))
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(st.binary(max_size=300), st.booleans())
 def test_noise_never_surprises(noise: bytes, as_control: bool) -> None:
     spdy = SpdyConnection()

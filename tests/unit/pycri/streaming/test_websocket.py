@@ -55,7 +55,7 @@ def test_accept_key_is_the_rfcs_example() -> None:
             accept_key(bad)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.lists(st.tuples(st.booleans(), st.lists(st.binary(max_size=300), min_size=1, max_size=4)), max_size=4),
     st.lists(st.integers(0, 4000), max_size=10),
@@ -131,7 +131,7 @@ def test_nothing_is_gathered() -> None:
         assert not websocket._buffer
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(st.binary(max_size=200))
 def test_noise_never_surprises(noise: bytes) -> None:
     websocket = WebSocketConnection()
