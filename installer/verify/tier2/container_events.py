@@ -32,8 +32,8 @@ def container_events(ctx: Context) -> str:
     names = (f"events-{number}" for number in range(100))
 
     def heard() -> bool:
-        with pod.running(["true"], name=next(names)):
-            pass
+        with pod.running(["true"], name=next(names)) as container:
+            container.wait_exited()  # containerd refuses to remove what ends at that moment
         listener.raise_failure()
         return bool(listener.events)
 

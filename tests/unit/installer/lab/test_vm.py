@@ -1,4 +1,4 @@
-"""VMs: accelerator, addresses, files of their own. (Booting one: tests/e2e/test_lab_vm.py.)"""
+"""VMs: accelerator, addresses, files of their own. (Booting one: tests/e2e/test_vm.py.)"""
 
 from __future__ import annotations
 
