@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from types import TracebackType
 
 from installer.verify.check import Failed
 from installer.verify.host import ByteStream
+from installer.verify.streaming.patience import wait_until
 from pycri.streaming.spdy.client import Event, SpdyClientConnection, StreamAccepted
 from pycri.streaming.spdy.connection import DataReceived, StreamEnded, StreamReset
 from pycri.streaming.spdy.errors import SpdyError
@@ -51,8 +51,9 @@ class SpdyClient:
 
     def wait_data(self, stream_id: int, wanted: bytes, *, timeout: float = 30.0) -> None:
         """Until the stream has said `wanted`. Raises Failed."""
-        self._wait(
+        wait_until(
             lambda: wanted in self.data[stream_id] or stream_id in self.ended,
+            self,
             f"{wanted!r} on stream {stream_id}",
             timeout,
         )
@@ -61,25 +62,22 @@ class SpdyClient:
 
     def wait_end(self, *stream_ids: int, timeout: float = 30.0) -> None:
         """Until the server has ended the streams. Raises Failed."""
-        self._wait(
+        wait_until(
             lambda: self.closed or self.ended.issuperset(stream_ids),
+            self,
             f"the end of streams {stream_ids}",
             timeout,
         )
 
     def wait_reply(self, *stream_ids: int, timeout: float = 30.0) -> None:
         """Until the server has accepted the streams. Raises Failed."""
-        self._wait(lambda: self.replied.issuperset(stream_ids), f"replies to streams {stream_ids}", timeout)
+        wait_until(
+            lambda: self.replied.issuperset(stream_ids), self, f"replies to streams {stream_ids}", timeout
+        )
 
-    def _wait(self, done: Callable[[], bool], what: str, timeout: float) -> None:
-        deadline = time.monotonic() + timeout
-        while not done():
-            left = deadline - time.monotonic()
-            if self.closed:
-                raise Failed(f"the connection ended before {what}; resets: {self.resets or 'none'}")
-            if left <= 0:
-                raise Failed(f"{what}: not within {timeout:.0f} s")
-            self._receive(left)
+    def heard(self) -> str:
+        """Which streams were reset, and with what status."""
+        return f"resets: {self.resets or 'none'}"
 
     def _flush(self) -> None:
         try:
@@ -87,7 +85,8 @@ class SpdyClient:
         except OSError as error:
             raise Failed(f"the streaming connection broke: {error}") from None
 
-    def _receive(self, timeout: float) -> None:
+    def receive(self, timeout: float) -> None:
+        """Take in what comes within `timeout` seconds, if anything does."""
         data, self._early = self._early, b""
         if not data:
             self._stream.settimeout(timeout)

@@ -6,13 +6,12 @@ import base64
 import hashlib
 import os
 import struct
-import time
-from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
 
 from installer.verify.check import Failed
 from installer.verify.host import ByteStream, Host
+from installer.verify.streaming.patience import wait_until
 from installer.verify.streaming.upgrade import open_connection, read_head
 from pycri.streaming.upgrade import headers_of
 
@@ -80,23 +79,18 @@ class WebSocketClient:
 
     def wait(self, channel: int, wanted: bytes, *, timeout: float = 30.0) -> None:
         """Until a channel has said `wanted`. Raises Failed."""
-        self._wait(lambda: wanted in self.data[channel], f"{wanted!r} on channel {channel}", timeout)
+        wait_until(lambda: wanted in self.data[channel], self, f"{wanted!r} on channel {channel}", timeout)
 
     def wait_end(self, *, timeout: float = 30.0) -> None:
         """Until the server has closed the session. Raises Failed."""
-        self._wait(lambda: self.closed, "the end of the session", timeout)
+        wait_until(lambda: self.closed, self, "the end of the session", timeout)
 
-    def _wait(self, done: Callable[[], bool], what: str, timeout: float) -> None:
-        deadline = time.monotonic() + timeout
-        while not done():
-            left = deadline - time.monotonic()
-            if self.closed:
-                raise Failed(f"the session ended before {what}: {self.data}")
-            if left <= 0:
-                raise Failed(f"{what}: not within {timeout:.0f} s")
-            self._receive(left)
+    def heard(self) -> str:
+        """What each channel has said."""
+        return f"the channels said {self.data}"
 
-    def _receive(self, timeout: float) -> None:
+    def receive(self, timeout: float) -> None:
+        """Take in what comes within `timeout` seconds, if anything does."""
         while (frame := self._next_frame()) is None:
             self._stream.settimeout(timeout)
             try:
