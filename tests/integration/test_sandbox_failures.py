@@ -74,7 +74,7 @@ def assert_nothing_left(node: ControlNode) -> None:
     assert node.pods.pods() == []
     assert not any(node.leftovers().values()), node.leftovers()
     assert in_containerd(node) == []
-    await_true(lambda: shims(node) == [], 5)
+    await_true(lambda: shims(node) == [])  # one that is left over would not end however long this waits
 
 
 def in_user_namespace(config: cri.PodSandboxConfig, first: int) -> cri.PodSandboxConfig:
@@ -87,11 +87,16 @@ def in_user_namespace(config: cri.PodSandboxConfig, first: int) -> cri.PodSandbo
 @pytest.mark.parametrize("kind", ["error", "kill"])
 @pytest.mark.parametrize("case", USER_NAMESPACE_CASES)
 def test_a_user_namespace_leaves_nothing_either(node: ControlNode, case: str, kind: str) -> None:
-    if " copy" in case and node.containerd.version >= (2, 0):
-        pytest.skip("this containerd maps ids itself")
     number = USER_NAMESPACE_CASES.index(case) * 2 + (kind == "kill") + 1
     config = in_user_namespace(node.pods.config(), 1_000_000 * number)  # ids that no copy is kept for yet
     arm_file(node).write_text(f"{case} {kind}")
+    if " copy" in case and node.containerd.version >= (2, 0):
+        # this containerd maps ids itself: there is no such step, and so no failure
+        node.pods.remove_pod(node.pods.run(config))
+        assert arm_file(node).exists()
+        arm_file(node).unlink()
+        assert_nothing_left(node)
+        return
     with pytest.raises(CriError):
         node.pods.run(config)
     if kind == "kill":
