@@ -137,8 +137,32 @@ def lists(sides: Sequence[Side], samples: Samples, containers: int, rounds: int)
                 listed = side.cri.runtime.ListContainers(cri_pb2.ListContainersRequest())
             if len(listed.containers) < containers:
                 raise RuntimeError(f"{side.cri.target} lists {len(listed.containers)} of {containers}")
-            with samples.time(side.index, f"ListPodSandbox with {containers}"):
+            with samples.time(side.index, "round trip (one pod listed)"):
                 side.cri.runtime.ListPodSandbox(cri_pb2.ListPodSandboxRequest())
+    for side in sides:
+        side.clean_up()
+
+
+def sandbox_lists(sides: Sequence[Side], samples: Samples, sandboxes: int, rounds: int) -> None:
+    """ListPodSandbox with ``sandboxes`` on each side, the sides in turn.
+
+    They have the host's network and are stopped, not removed: listed all the same, and nothing of them runs.
+    """
+    for side in sides:
+
+        def ended(number: int, side: Side = side) -> None:
+            config = side.pod_config(f"listed-{number}")
+            config.linux.security_context.namespace_options.network = cri_pb2.NODE
+            _stop(side, side.run_pod(config))
+
+        with ThreadPoolExecutor(max_workers=8) as pool:
+            list(pool.map(ended, range(sandboxes)))
+    for _ in range(rounds):
+        for side in sides:
+            with samples.time(side.index, f"ListPodSandbox of {sandboxes}"):
+                listed = side.cri.runtime.ListPodSandbox(cri_pb2.ListPodSandboxRequest())
+            if len(listed.items) < sandboxes:
+                raise RuntimeError(f"{side.cri.target} lists {len(listed.items)} of {sandboxes} sandboxes")
     for side in sides:
         side.clean_up()
 

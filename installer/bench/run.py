@@ -16,6 +16,7 @@ class Plan:
     pods: int = 30
     burst: int = 50
     containers: int = 1000
+    sandboxes: int = 1000
     stats_pods: int = 100
     pulls: int = 5
     log_megabytes: int = 100
@@ -57,6 +58,9 @@ def measure(
         if plan.containers:
             progress(f"lists of {plan.containers} containers")
             cases.lists(sides, samples, plan.containers, rounds=20)
+        if plan.sandboxes:
+            progress(f"lists of {plan.sandboxes} sandboxes")
+            cases.sandbox_lists(sides, samples, plan.sandboxes, rounds=20)
     finally:
         for side in sides:
             side.clean_up()

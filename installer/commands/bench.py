@@ -17,7 +17,8 @@ from installer.options import current
 _PLAN_OPTIONS = (
     ("--pods", 30, "Pods run one at a time."),
     ("--burst", 50, "Pods asked for at once (three rounds)."),
-    ("--containers", 1000, "Created containers that the list calls see."),
+    ("--containers", 1000, "Created containers that ListContainers sees."),
+    ("--sandboxes", 1000, "Stopped sandboxes that ListPodSandbox sees."),
     ("--stats-pods", 100, "Running containers for statistics, memory and idle CPU."),
     ("--pulls", 5, "Pulls of each image."),
     ("--log-megabytes", 100, "Written by one container at full speed, in three rounds."),
