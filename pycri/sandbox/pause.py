@@ -74,7 +74,6 @@ class Pause:
         mounts, *_ = await together(
             self._rootfs.prepare(record.id, image.chain_id, mappings),
             self._containerd.containers.create(container),
-            self._tell_sandbox_store(record.id, handler),
         )
         return image.id, selinux.labelled(mounts, selinux.file_label(process_label(record.config)))
 
@@ -83,7 +82,11 @@ class Pause:
     ) -> int:
         """``runc create``, in the pod's namespaces; the pause process's pid."""
         undo.push_async_callback(self.kill, sandbox_id)
-        pid = await self._containerd.tasks.create(sandbox_id, rootfs=mounts)
+        pid: int  # the store is for the pod's containers, the pause task does without
+        pid, _ = await together(
+            self._containerd.tasks.create(sandbox_id, rootfs=mounts),
+            self._tell_sandbox_store(sandbox_id, handler),
+        )
         if handler.runs_on_host:
             self._processes.watch(sandbox_id, pid)
         return pid

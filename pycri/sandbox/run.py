@@ -7,7 +7,9 @@ import dataclasses
 import logging
 import secrets
 import time
+from collections.abc import Awaitable
 from contextlib import AsyncExitStack
+from typing import Any
 
 from pycri import cgroups, errors, windows
 from pycri._generated import cri_pb2 as cri
@@ -108,24 +110,23 @@ class RunPodSandbox:
         mappings: IdMappings | None,
         undo: AsyncExitStack,
     ) -> SandboxRecord:
-        (image_id, mounts), *_ = await together(
-            self._pause.prepare(record, handler, undo),
-            self._store.put(record),
-            self._make_namespaces(record, mappings, undo),
-        )
-        # From here on the record is on disk: a crash cannot lose the address that is asked for now.
-        ips: tuple[str, ...] = ()
-        result = ""
-        if conflist is None:
-            pid = await self._pause.create_task(record.id, handler, mounts, undo)
-        elif handler.overlaps and not needs_interface(record.config):
-            (ips, result), pid = await together(
-                self._attach(record, conflist, undo),
-                self._pause.create_task(record.id, handler, mounts, undo),
-            )
-        else:
-            ips, result = await self._attach(record, conflist, undo)
-            pid = await self._pause.create_task(record.id, handler, mounts, undo)
+        namespaces = asyncio.ensure_future(self._make_namespaces(record, mappings, undo))
+        on_disk = asyncio.ensure_future(self._store.put(record))
+
+        async def attached() -> tuple[tuple[str, ...], str]:
+            # only then: a crash cannot lose the address that is asked for now
+            await together(on_disk, namespaces)
+            return ((), "") if conflist is None else await self._attach(record, conflist, undo)
+
+        network = asyncio.ensure_future(attached())
+        overlaps = handler.overlaps and not needs_interface(record.config)
+
+        async def created() -> tuple[str, int]:
+            first: Awaitable[Any] = namespaces if overlaps or conflist is None else network
+            (image_id, mounts), _ = await together(self._pause.prepare(record, handler, undo), first)
+            return image_id, await self._pause.create_task(record.id, handler, mounts, undo)
+
+        (image_id, pid), (ips, result) = await together(created(), network)
         record = dataclasses.replace(record, ips=ips, result=result, pid=pid, image_id=image_id)
         ready = dataclasses.replace(record, ready=True, created=True)
         # a power cut ends the pod: it need not be on the disk, the kernel's having it is enough
