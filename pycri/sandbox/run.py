@@ -139,6 +139,7 @@ class RunPodSandbox:
         if record.netns:
             undo.callback(netns.remove, record.netns)
         if mappings is not None:
+            undo.callback(files.remove_mounts, self._config, record.id)
             user = user_namespace.path(self._config.run, record.id)
             await user_namespace.create(user, record.netns, mappings)
         elif record.netns:
