@@ -21,6 +21,14 @@ _KEEP_BYTES = 4 << 20  # then it starts anew, the old one kept once
 
 
 @dataclass(frozen=True)
+class LeftToken:
+    """A bootstrap token that an earlier run made, or was about to make, and did not take back."""
+
+    id: str  # the public half
+    certificates: bool  # whether the control plane's certificates were uploaded with it
+
+
+@dataclass(frozen=True)
 class Unfinished:
     """A run that has a beginning and no end in the journal."""
 
@@ -57,6 +65,24 @@ class Journal:
 
     def run_ended(self, exit_code: int) -> None:
         self._write("end", exit_code=exit_code)
+
+    def token(self, token_id: str, *, certificates: bool) -> None:
+        """Told before the token is made, so that it is known even if the run is killed in that moment."""
+        self._write("token", id=token_id, certificates=certificates)
+
+    def token_revoked(self, token_id: str) -> None:
+        self._write("token-revoked", id=token_id)
+
+    def left_tokens(self) -> tuple[LeftToken, ...]:
+        """Those of earlier runs; this one takes back its own."""
+        left: dict[str, LeftToken] = {}
+        for entry in read(self._path):
+            token_id = str(entry.get("id"))
+            if entry.get("event") == "token" and entry.get("run") != self._run:
+                left[token_id] = LeftToken(token_id, bool(entry.get("certificates")))
+            elif entry.get("event") == "token-revoked":
+                left.pop(token_id, None)
+        return tuple(left.values())
 
     def unfinished(self) -> Unfinished | None:
         """The last run before this one, if it did not end by itself."""

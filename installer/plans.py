@@ -16,6 +16,7 @@ from installer.phases.init import Init
 from installer.phases.join import Admission, JoinControlPlanes, JoinWorkers
 from installer.phases.kubernetes import KubernetesPrograms
 from installer.phases.leave import Leave
+from installer.phases.left_tokens import LeftTokens
 from installer.phases.network import Network
 from installer.phases.node_settings import NodeSettings
 from installer.phases.preflight import Preflight
@@ -49,6 +50,7 @@ UP: tuple[Phase, ...] = (
     Gate(),
     KubernetesPrograms(),
     Init(),
+    LeftTokens(),
     Admission(),
     JoinControlPlanes(),
     JoinWorkers(),
@@ -67,6 +69,7 @@ JOIN: tuple[Phase, ...] = (
     Runtime(),
     Gate(),
     KubernetesPrograms(),
+    LeftTokens(),
     Admission(),
     JoinControlPlanes(),
     JoinWorkers(),

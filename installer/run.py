@@ -21,6 +21,7 @@ from installer.report import HostOutcome, HostState
 from installer.ssh.connection import Connection
 
 if TYPE_CHECKING:
+    from installer.journal import Journal
     from installer.verify.result import Result
 
 
@@ -33,6 +34,7 @@ class Run:
     progress: Progress
     workdir: Path  # private to this run and gone after it
     check: bool = False
+    journal: Journal | None = None  # in runs that change something
     take_locks: bool = True
     everyone: tuple[HostSpec, ...] = ()  # all hosts of the inventory, where the run works on some of them
     bystanders: frozenset[str] = frozenset()  # hosts of ``spec`` that are asked, but not worked on

@@ -63,6 +63,7 @@ def run_on_inventory(
                         progress=progress,
                         workdir=workdir,
                         check=check,
+                        journal=journal,
                         everyone=full.hosts,
                         verbosity=current().verbosity,
                         **settings,

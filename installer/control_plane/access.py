@@ -1,10 +1,12 @@
 """How hosts get into the cluster in one run: a short-lived token, and for control planes its certificates.
 
-Both are the run's own and are taken back at its end, by id, not by value: nothing secret is ever an argument.
+Both are the run's own and are taken back at its end, or else by the next run; by id, not by value: nothing
+secret is ever an argument.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -72,10 +74,13 @@ def upload_certificates(kubectl: Kubectl, config: str) -> None:
         )
 
 
-def revoke(kubectl: Kubectl, secrets: Secrets) -> None:
-    """Take back the token, and the certificates with the token that kubeadm made to own them."""
-    names = [f"bootstrap-token-{secrets.token.partition('.')[0]}"]
-    if secrets.certificate_key is not None:
+def revoke(kubectl: Kubectl, token_ids: Sequence[str], *, certificates: bool) -> None:
+    """Take back tokens, and the certificates with the token that kubeadm made to own them.
+
+    What is not there is no matter. Raises ClusterError.
+    """
+    names = [f"bootstrap-token-{token_id}" for token_id in token_ids]
+    if certificates:
         kept = kubectl.find("secret", _CERTIFICATES, *_NAMESPACE)
         owners = (kept or {}).get("metadata", {}).get("ownerReferences") or ()
         names += [_CERTIFICATES, *(owner["name"] for owner in owners if owner["kind"] == "Secret")]

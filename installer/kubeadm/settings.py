@@ -127,6 +127,11 @@ class Secrets:
                 fix="make one with openssl rand -hex 32",
             )
 
+    @property
+    def token_id(self) -> str:
+        """The token's public half: it names the token, and is no secret."""
+        return self.token.partition(".")[0]
+
     @classmethod
     def generate(cls, *, certificate_key: bool) -> Secrets:
         """New ones, from the system's randomness."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from installer.cluster.spec import HostSpec
-from installer.control_plane.observe import observe
+from installer.control_plane.access import revoke
+from installer.control_plane.observe import kubectl_on, observe
 from installer.errors import ClusterError
 from installer.kubeadm import render
 from installer.kubeadm.settings import Secrets
@@ -46,6 +47,10 @@ class Init(Phase):
         if host.name in run.outcomes:
             give_up_the_rest(run, f"the first control plane, {host.name}, has failed")
 
+    def undo(self, run: Run) -> None:
+        """init makes a token, and where nobody joins no other phase takes it back."""
+        take_back_secrets(run)
+
 
 def run_secrets(run: Run) -> Secrets:
     """The one token of this run, and the key for certificates where more than one control plane is wanted."""
@@ -53,7 +58,23 @@ def run_secrets(run: Run) -> Secrets:
     if kubernetes.secrets is None:
         several = sum(host.is_control_plane for host in run.spec.hosts) > 1
         kubernetes.secrets = Secrets.generate(certificate_key=several)
+        if run.journal is not None:
+            run.journal.token(kubernetes.secrets.token_id, certificates=several)
     return kubernetes.secrets
+
+
+def take_back_secrets(run: Run) -> None:
+    """Whichever phase made them known to the cluster. Once is enough. Raises ClusterError."""
+    kubernetes = run.kubernetes
+    reached = kubernetes.state.control_plane if kubernetes else None
+    if kubernetes is None or kubernetes.secrets is None or reached is None or run.check:
+        return
+    if reached in run.connections:
+        secrets, kubernetes.secrets = kubernetes.secrets, None
+        certificates = secrets.certificate_key is not None
+        revoke(kubectl_on(run.connections[reached]), [secrets.token_id], certificates=certificates)
+        if run.journal is not None:
+            run.journal.token_revoked(secrets.token_id)
 
 
 def give_up_the_rest(run: Run, reason: str) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from installer.cluster.spec import HostSpec
-from installer.control_plane.access import Access, admit, revoke, upload_certificates
+from installer.control_plane.access import Access, admit, upload_certificates
 from installer.control_plane.observe import ClusterState, kubectl_on, observe
 from installer.errors import ClusterError
 from installer.kubeadm import render
 from installer.kubeadm.settings import Discovery
 from installer.phases.base import Phase
-from installer.phases.init import give_up_the_rest, run_secrets
+from installer.phases.init import give_up_the_rest, run_secrets, take_back_secrets
 from installer.phases.kubernetes import kubernetes_of
 from installer.phases.runtime import converge
 from installer.run import Run
@@ -49,13 +49,7 @@ class Admission(Phase):
         kubernetes_of(run).access = Access(run_secrets(run), _discovery(run, _NO_HASH))
 
     def undo(self, run: Run) -> None:
-        """Also the token that init made, where nobody joined after it."""
-        kubernetes = run.kubernetes
-        reached = kubernetes.state.control_plane if kubernetes else None
-        if kubernetes is None or kubernetes.secrets is None or reached is None or run.check:
-            return
-        if reached in run.connections:
-            revoke(kubectl_on(run.connections[reached]), kubernetes.secrets)
+        take_back_secrets(run)
 
 
 class JoinControlPlanes(Phase):

@@ -2,10 +2,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from installer.journal import Journal, read
+from installer.journal import Journal, LeftToken, read
 from installer.report import HostOutcome, HostState
 
 
@@ -51,3 +52,19 @@ def test_an_old_journal_is_put_aside(tmp_path: Path) -> None:
     Journal(tmp_path).close()
     assert (tmp_path / "journal.jsonl").stat().st_size == 0
     assert (tmp_path / "journal.jsonl.1").exists()
+
+
+def test_the_next_run_knows_which_tokens_were_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.getpid", lambda: 1)
+    killed = Journal(tmp_path)
+    killed.token("aaaaaa", certificates=False)
+    killed.token_revoked("aaaaaa")
+    killed.token("bbbbbb", certificates=True)
+    killed.close()
+    monkeypatch.setattr("os.getpid", lambda: 2)
+    again = Journal(tmp_path)
+    again.token("cccccc", certificates=False)  # its own, still in use
+    assert again.left_tokens() == (LeftToken("bbbbbb", certificates=True),)
+    again.token_revoked("bbbbbb")
+    assert again.left_tokens() == ()
+    again.close()

@@ -107,7 +107,7 @@ def test_secrets_go_over_stdin_and_are_revoked_by_id() -> None:
     run = Recorded((0, b"secret/bootstrap-token-abcdef created\n"), (0, json.dumps(kept).encode()))
     kubectl = Kubectl("node1", run)
     admit(kubectl, SECRETS)
-    revoke(kubectl, SECRETS)
+    revoke(kubectl, [SECRETS.token_id], certificates=True)
     assert b"0123456789abcdef" in run.calls[0][1]
     assert not any("0123456789abcdef" in words for words, _ in run.calls)
     assert "delete secret bootstrap-token-abcdef kubeadm-certs bootstrap-token-xyzxyz" in run.calls[-1][0]

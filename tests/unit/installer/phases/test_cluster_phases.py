@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,14 @@ import pytest
 from installer.cluster.spec import HostSpec
 from installer.control_plane.observe import ClusterState, HostState, NodeState
 from installer.errors import ConnectError, InventoryError
+from installer.journal import Journal
 from installer.kubernetes import PodNetwork, check_versions, wanted
 from installer.phases import init as init_phase
 from installer.phases import join as join_phase
-from installer.phases.init import Init
+from installer.phases import left_tokens
+from installer.phases.init import Init, run_secrets
 from installer.phases.join import Admission, JoinControlPlanes, JoinWorkers, newcomers
+from installer.phases.left_tokens import LeftTokens
 from installer.phases.node_settings import missing
 from installer.progress import Silent
 from installer.report import HostState as Outcome
@@ -133,6 +137,68 @@ def test_no_token_is_made_where_nobody_joins(tmp_path: Path) -> None:
     run.kubernetes.state = ClusterState({"cp1": MEMBER}, {"cp1": node("cp1")}, "cp1", "v1.31.4")
     assert not Admission().should_run(run)
     Admission().undo(run)  # nothing to revoke, nobody asked
+
+
+@pytest.fixture
+def revoked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], bool]]:
+    """What was taken back, in order: ids, and whether certificates went along."""
+    found: list[tuple[list[str], bool]] = []
+
+    def revoke(_kubectl: object, token_ids: list[str], *, certificates: bool) -> None:
+        found.append((token_ids, certificates))
+
+    for phase in (init_phase, left_tokens):
+        monkeypatch.setattr(phase, "revoke", revoke)
+        monkeypatch.setattr(phase, "kubectl_on", lambda _connection: None)
+    return found
+
+
+@pytest.fixture
+def answering(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., tuple[Run, Journal]]]:
+    """Makes a run with a journal of its own, the API server reached through cp1."""
+    journals: list[Journal] = []
+
+    def made(*hosts: HostSpec) -> tuple[Run, Journal]:
+        monkeypatch.setattr("os.getpid", lambda: len(journals))  # part of a run's name in the journal
+        run = make(tmp_path, *hosts)
+        assert run.kubernetes is not None
+        run.kubernetes.state = ClusterState({"cp1": MEMBER}, {"cp1": node("cp1")}, "cp1", "v1.31.4")
+        run.connections["cp1"] = None  # type: ignore[assignment]  # nobody asks it anything
+        run.journal = Journal(tmp_path)
+        journals.append(run.journal)
+        return run, run.journal
+
+    yield made
+    for journal in journals:
+        journal.close()
+
+
+def test_the_token_of_init_is_taken_back_where_nobody_joins(
+    answering: Callable[..., tuple[Run, Journal]], revoked: list[Any]
+) -> None:
+    run, _ = answering(spec_host("cp1", 1))
+    token_id = run_secrets(run).token_id
+    Init().undo(run)
+    Admission().undo(run)  # once is enough
+    assert revoked == [([token_id], False)]
+    assert answering(spec_host("cp1", 1))[1].left_tokens() == ()
+
+
+def test_the_next_run_takes_back_what_a_killed_one_left(
+    answering: Callable[..., tuple[Run, Journal]], revoked: list[Any]
+) -> None:
+    several = (spec_host("cp1", 1), spec_host("cp2", 2))
+    killed, _ = answering(*several)
+    token_id = run_secrets(killed).token_id
+    assert not LeftTokens().should_run(killed)
+    run, _ = answering(*several)
+    run_secrets(run)
+    assert LeftTokens().should_run(run)
+    LeftTokens().run(run)
+    assert revoked == [([token_id], True)]
+    assert not LeftTokens().should_run(run)
 
 
 def test_two_hosts_of_one_name_are_refused(tmp_path: Path) -> None:
