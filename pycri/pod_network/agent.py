@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import http.client
 import json
 import logging
@@ -35,7 +36,10 @@ class Config:
 
 
 def main(directory: Path = DIRECTORY) -> int:
-    """Run until killed. What is on the node stays: a restarted agent interrupts no traffic."""
+    """Run until killed. What is on the node stays: a restarted agent interrupts no traffic.
+
+    Returns 1 when the unit's own mounts are out of date.
+    """
     agent = Agent(Config.load(directory), System())
     said = ""
     while True:
@@ -46,7 +50,14 @@ def main(directory: Path = DIRECTORY) -> int:
             else:
                 agent.follow(credentials, directory)
                 problem = ""
-        except (OSError, http.client.HTTPException, ApiError, CommandFailed, ValueError, KeyError) as error:
+        except OSError as error:
+            if error.errno == errno.EROFS:
+                _log.error(
+                    "%s; its directory was made anew: the unit has to mount that, and starts again", error
+                )
+                return 1
+            problem = f"{type(error).__name__}: {error}"
+        except (http.client.HTTPException, ApiError, CommandFailed, ValueError, KeyError) as error:
             problem = f"{type(error).__name__}: {error}"
         if problem and problem != said:
             _log.warning("%s; trying again every %.0f s", problem, _PAUSE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 from typing import Any
 
@@ -124,3 +125,16 @@ def test_no_credentials_before_the_host_has_joined(tmp_path: Path) -> None:
     assert find_credentials(tmp_path, tmp_path / "kubelet.conf") is None
     (tmp_path / "kubelet.conf").write_text("clusters: []\n")
     assert find_credentials(tmp_path, tmp_path / "kubelet.conf") is None
+
+
+def test_a_directory_that_was_made_anew_ends_it_for_systemd_to_start_it_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The unit's mounts are of the directories that were there when it started."""
+    (tmp_path / "config.json").write_text('{"node": "a", "subnets": []}')
+
+    def read_only(_directory: Path) -> Credentials:
+        raise OSError(errno.EROFS, "Read-only file system", "/etc/cni/net.d/x")
+
+    monkeypatch.setattr(agent_module, "find_credentials", read_only)
+    assert agent_module.main(tmp_path) == 1
