@@ -10,9 +10,11 @@ from installer.doctor.finding import Finding, cause
 
 _BOOTSTRAP = "/etc/kubernetes/bootstrap-kubelet.conf"
 _JOINED = "/var/lib/kubelet/pki/kubelet-client-current.pem"
-# kubeadm in its discovery, in several releases' words; an API server that is away is another trouble.
+# kubeadm in its discovery, in several releases' words, or, given a discovery file, at the token's first use.
+# An API server that is away is another trouble, and so is a registry that wants credentials.
 _KUBEADM = re.compile(
-    r"could not find a JWS signature|token (id )?\S* ?(is|was) (invalid|expired)|invalid.* for this cluster",
+    r"could not find a JWS signature|token (id )?\S* ?(is|was) (invalid|expired)|invalid.* for this cluster"
+    r"|(config ?map|cannot get node|certificate ?signing ?request)\b.*: unauthorized",
     re.IGNORECASE,
 )
 _KUBELET = r"(certificate ?signing ?request|bootstrap).*(unauthorized|must be logged in)"

@@ -158,6 +158,17 @@ def test_expired_token_told_by_kubeadm() -> None:
     assert causes(host, last_failure=other) == []
 
 
+def test_expired_token_told_by_kubeadm_that_had_a_discovery_file() -> None:
+    host = healthy("runtime-only")
+    reason = (
+        "kubeadm join failed. It ended with:\nerror execution phase preflight: "
+        "unable to fetch the kubeadm-config ConfigMap: failed to get config map: Unauthorized"
+    )
+    assert causes(host, last_failure=Failure("join", reason)) == ["expired-token"]
+    registry = "image.pull: https://registry.example/v2/: 401 Unauthorized"
+    assert causes(host, last_failure=Failure("runtime", registry)) == []
+
+
 def test_a_joined_node_that_is_unauthorized_has_no_expired_token() -> None:
     host = healthy()
     said(host, KUBELET, "E1 reflector.go] certificate signing request: Unauthorized")
