@@ -116,8 +116,12 @@ class Cluster:
         found = self.kubectl.get("pod", probe.name, "--namespace", self.namespace)
         return sum(each["restartCount"] for each in found["status"].get("containerStatuses") or ())
 
-    def fetch_patiently(self, probe: Probe, where: str, seconds: float = 20.0) -> str:
-        """As ``fetch``, of one URL, which kube-proxy may not lead anywhere yet. Raises ClusterError."""
+    def fetch_patiently(self, probe: Probe, where: str, seconds: float = 45.0) -> str:
+        """As ``fetch``, of one URL, which kube-proxy may not lead anywhere yet. Raises ClusterError.
+
+        kube-proxy that could not write its rules, somebody else being at it, tries again after 30 s (its
+        iptables.syncPeriod).
+        """
         deadline = time.monotonic() + seconds
         while not (said := self.fetch(probe, [where])[where]) and time.monotonic() < deadline:
             time.sleep(0.3)
