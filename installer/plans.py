@@ -19,6 +19,7 @@ from installer.phases.leave import Leave
 from installer.phases.left_tokens import LeftTokens
 from installer.phases.network import Network
 from installer.phases.node_settings import NodeSettings
+from installer.phases.nodes import BeforeNodes, Nodes
 from installer.phases.preflight import Preflight
 from installer.phases.remove_pods import RemovePods
 from installer.phases.reset import Reset
@@ -46,9 +47,10 @@ UP: tuple[Phase, ...] = (
     Cluster(),
     Artifacts(),
     BundlePackages(),
-    Runtime(),
-    Gate(),
-    KubernetesPrograms(),
+    BeforeNodes(Runtime()),
+    BeforeNodes(Gate()),
+    BeforeNodes(KubernetesPrograms()),
+    Nodes(),
     Init(),
     LeftTokens(),
     Admission(),

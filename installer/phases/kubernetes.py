@@ -13,7 +13,7 @@ class KubernetesPrograms(Phase):
     title = "Kubernetes programs"
 
     def run(self, run: Run) -> None:
-        _tell_the_roles(run, kubernetes_of(run))
+        tell_the_roles(run)
         converge(run, "kubernetes.yml", check=run.check)
 
 
@@ -23,7 +23,9 @@ def kubernetes_of(run: Run) -> Kubernetes:
     return run.kubernetes
 
 
-def _tell_the_roles(run: Run, kubernetes: Kubernetes) -> None:
+def tell_the_roles(run: Run) -> None:
+    """What the cluster's roles need to know of it, host by host."""
+    kubernetes = kubernetes_of(run)
     for host in run.active:
         run.host_variables.setdefault(host.name, {}).update(
             pod_network_node=kubernetes.node(host).name,

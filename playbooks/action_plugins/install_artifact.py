@@ -21,13 +21,41 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         arguments = dict(self._task.args)
-        answer = self._execute_module("install_artifact", module_args=arguments, task_vars=task_vars)
+        if "artifacts" in arguments:
+            return result | self._several(arguments["artifacts"], task_vars)
+        return result | self._one(arguments, task_vars)
+
+    def _several(self, artifacts: list[dict[str, Any]], task_vars: dict[str, Any] | None) -> dict[str, Any]:
+        """One question about all of them; then one by one those that the host lacks. An empty list costs no
+        connection."""
+        total: dict[str, Any] = {"changed": False, "lacking": [], "paths": [], "effects": []}
+        if not artifacts:
+            return total
+        asked: dict[str, Any] = self._execute_module(
+            "install_artifact", module_args={"artifacts": artifacts}, task_vars=task_vars
+        )
+        if "lacking" not in asked:
+            return asked  # it failed, and says why
+        total["lacking"] = asked["lacking"]
+        for artifact in (each for each in artifacts if each["receipt"] in asked["lacking"]):
+            answer = self._one(dict(artifact), task_vars)
+            if answer.get("failed") or answer.get("unreachable"):
+                return total | answer
+            total["changed"] |= bool(answer.get("changed"))
+            total["paths"] += answer.get("paths", [])
+            total["effects"] += answer.get("effects", [])
+        return total
+
+    def _one(self, arguments: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
+        answer: dict[str, Any] = self._execute_module(
+            "install_artifact", module_args=arguments, task_vars=task_vars
+        )
         if answer.get("needs_members"):  # check mode: only what is in the archive, not the archive
             listed = {**arguments, "members": list(_members(self._source(arguments)))}
             answer = self._execute_module("install_artifact", module_args=listed, task_vars=task_vars)
         if answer.get("needs_archive"):
             answer = self._send(arguments, task_vars)
-        return result | answer
+        return answer
 
     def _source(self, arguments: dict[str, Any]) -> str:
         source = arguments.get("src")
@@ -49,6 +77,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             )
         finally:
             self._remove_tmp_path(self._connection._shell.tmpdir)
+            self._connection._shell.tmpdir = None  # the next file gets a directory of its own
         return answer
 
 

@@ -16,19 +16,15 @@ options:
   src:
     description: The release file on the controller, a tar.gz, or a single binary when O(name) is given.
     type: path
-    required: true
   sha256:
     description: Its checksum. Another content is refused, on the host too.
     type: str
-    required: true
   dest:
     description: Directory to unpack into.
     type: path
-    required: true
   receipt:
     description: Name of the receipt.
     type: str
-    required: true
   name:
     description: File name of a single binary.
     type: str
@@ -50,6 +46,12 @@ options:
         C(current) beside it points to is always kept. 0 removes none.
     type: int
     default: 0
+  artifacts:
+    description:
+      - Several release files, each a dictionary of the options above. The host is asked about all of them at
+        once, and again only about those that it lacks. An empty list is allowed and changes nothing.
+    type: list
+    elements: dict
   archive:
     description: Set by the action plugin, the sent file.
     type: path
@@ -80,6 +82,11 @@ needs_archive:
   description: The action plugin has to send the release file.
   type: bool
   returned: always
+lacking:
+  description: With O(artifacts), the receipts of those that the host lacks; the action plugin sees to them.
+  type: list
+  elements: str
+  returned: with O(artifacts)
 needs_members:
   description: In check mode, the action plugin has to say what is in the release file.
   type: bool
@@ -326,9 +333,24 @@ def compile_python(module, interpreter, dest, files):
                 files[path] = {"sha256": sha256_of(path), "mode": os.stat(path).st_mode & 0o777}
 
 
-def outdated(module):
+def broken_paths(params, receipt):
+    """What is missing, altered or of another release."""
+    same = receipt.get("sha256") == params["sha256"] and receipt.get("dest") == params["dest"]
+    return broken_files(receipt) if same else [params["dest"]]
+
+
+def lacking(artifacts):
+    """The receipts of those that something has to be done about."""
+    return [
+        each["receipt"]
+        for each in artifacts
+        if broken_paths(each, read_receipt(each["receipt"]))
+        or outdated(int(each.get("keep", 0)), each["dest"])
+    ]
+
+
+def outdated(keep, dest):
     """Sibling releases beyond those to keep."""
-    keep, dest = module.params["keep"], module.params["dest"]
     root = os.path.dirname(dest)
     if not keep or not os.path.isdir(root):
         return []
@@ -370,10 +392,10 @@ def install(module, receipt):
 def main():
     module = AnsibleModule(
         argument_spec={
-            "src": {"type": "path", "required": True},
-            "sha256": {"type": "str", "required": True},
-            "dest": {"type": "path", "required": True},
-            "receipt": {"type": "str", "required": True},
+            "src": {"type": "path"},
+            "sha256": {"type": "str"},
+            "dest": {"type": "path"},
+            "receipt": {"type": "str"},
             "name": {"type": "str"},
             "strip": {"type": "int", "default": 0},
             "only": {"type": "list", "elements": "str", "default": ["*"]},
@@ -381,13 +403,18 @@ def main():
             "keep": {"type": "int", "default": 0},
             "archive": {"type": "path"},
             "members": {"type": "list", "elements": "dict"},
+            "artifacts": {"type": "list", "elements": "dict"},
         },
+        required_one_of=[("src", "artifacts")],
+        mutually_exclusive=[("src", "artifacts")],
+        required_together=[("src", "sha256", "dest", "receipt")],
         supports_check_mode=True,
     )
+    if module.params["artifacts"] is not None:
+        module.exit_json(changed=False, lacking=lacking(module.params["artifacts"]), paths=[], effects=[])
     receipt = read_receipt(module.params["receipt"])
-    same = receipt.get("sha256") == module.params["sha256"] and receipt.get("dest") == module.params["dest"]
-    paths = broken_files(receipt) if same else [module.params["dest"]]
-    old, effects = outdated(module), []
+    paths = broken_paths(module.params, receipt)
+    old, effects = outdated(module.params["keep"], module.params["dest"]), []
     if paths and module.check_mode:
         if module.params["members"] is None and not (module.params["name"] or module.params["compile"]):
             module.exit_json(changed=True, paths=paths, needs_archive=False, needs_members=True, effects=[])

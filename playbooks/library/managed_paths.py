@@ -13,7 +13,7 @@ description:
   - A deleted or edited path is repaired by the next run.
 options:
   receipt:
-    description: Name of the receipt, one per calling task.
+    description: Name of the receipt, of one calling task alone.
     type: str
     required: true
   directories:
@@ -64,6 +64,11 @@ options:
         mode on a host where the other one has not written them.
     type: list
     elements: path
+    default: []
+  others:
+    description: Further receipts, each a dictionary of the options above, one after the other.
+    type: list
+    elements: dict
     default: []
 author: nodestrap
 """
@@ -119,9 +124,9 @@ from ansible.module_utils.nodestrap_receipt import (
 class Converger:
     """Compares and writes; remembers what it changed."""
 
-    def __init__(self, module):
+    def __init__(self, module, receipt):
         self.module = module
-        self.name = module.params["receipt"]
+        self.name = receipt
         self.new = not os.path.exists(receipt_path(self.name))
         self.before = read_receipt(self.name).get("paths", {})
         self.wanted = {}
@@ -336,37 +341,50 @@ PATH = {"type": "path", "required": True}
 TEXT = {"type": "str", "required": True}
 
 
-def main():
-    module = AnsibleModule(
-        argument_spec={
-            "receipt": TEXT,
-            "directories": options(path=PATH, mode={"type": "str", "default": "0755"}),
-            "files": options(
-                path=PATH, content=TEXT, mode={"type": "str", "default": "0644"}, validate={"type": "str"}
-            ),
-            "links": options(path=PATH, target=TEXT, yields={"type": "bool", "default": False}),
-            "link_all": options(source=PATH, path=PATH),
-            "gone": {"type": "list", "elements": "path", "default": []},
-        },
-        supports_check_mode=True,
-    )
-    converger = Converger(module)
-    for item in module.params["directories"]:
+def spec():
+    """The options of one receipt."""
+    return {
+        "receipt": TEXT,
+        "directories": options(path=PATH, mode={"type": "str", "default": "0755"}),
+        "files": options(
+            path=PATH, content=TEXT, mode={"type": "str", "default": "0644"}, validate={"type": "str"}
+        ),
+        "links": options(path=PATH, target=TEXT, yields={"type": "bool", "default": False}),
+        "link_all": options(source=PATH, path=PATH),
+        "gone": {"type": "list", "elements": "path", "default": []},
+    }
+
+
+def converge(module, wanted):
+    """Everything of one receipt; returns what says what was done: the diffs and the effects."""
+    converger = Converger(module, wanted["receipt"])
+    for item in wanted["directories"]:
         converger.directory(item["path"], item["mode"])
-    for item in module.params["files"]:
+    for item in wanted["files"]:
         converger.file(item["path"], item["content"], item["mode"], item["validate"])
-    for item in module.params["links"]:
+    for item in wanted["links"]:
         converger.link(item["path"], item["target"], yields=item["yields"])
-    for item in module.params["link_all"]:
+    for item in wanted["link_all"]:
         converger.link_all(item["source"], item["path"])
     converger.give_up()
     if converger.new and module.check_mode:
-        converger.effects += [effect("file", path, "remove") for path in module.params["gone"]]
+        converger.effects += [effect("file", path, "remove") for path in wanted["gone"]]
     if converger.wanted and converger.new:
-        converger.report(receipt_path(module.params["receipt"]), "", "receipt\n", "file", "create")
+        converger.report(receipt_path(wanted["receipt"]), "", "receipt\n", "file", "create")
     converger.save_receipt(converger.wanted)
-    paths = [diff["after_header"] for diff in converger.diffs]
-    module.exit_json(changed=bool(paths), paths=paths, effects=converger.effects, diff=converger.diffs)
+    return converger.diffs, converger.effects
+
+
+def main():
+    others = {"type": "list", "elements": "dict", "default": [], "options": spec()}
+    module = AnsibleModule(argument_spec={**spec(), "others": others}, supports_check_mode=True)
+    diffs, effects = [], []
+    for wanted in (module.params, *module.params["others"]):
+        more_diffs, more_effects = converge(module, wanted)
+        diffs += more_diffs
+        effects += more_effects
+    paths = [diff["after_header"] for diff in diffs]
+    module.exit_json(changed=bool(paths), paths=paths, effects=effects, diff=diffs)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,18 @@ options:
     type: list
     elements: str
     required: true
+  replaces:
+    description:
+      - Receipts of releases whose place the packages take. What M(install_artifact) unpacked under them goes
+        once the packages are there, for two versions of a program on one PATH are worse than none.
+    type: list
+    elements: str
+    default: []
+  without:
+    description: The same for what has to be gone before, such as a repository.
+    type: list
+    elements: str
+    default: []
   lock_timeout:
     description: How many seconds to wait for another package manager.
     type: int
@@ -32,9 +44,19 @@ EXAMPLES = r"""
 - name: Packages
   os_packages:
     names: [socat, conntrack]
+
+- name: A package instead of the release
+  os_packages:
+    names: [containerd]
+    replaces: [containerd-release]
 """
 
 RETURN = r"""
+paths:
+  description: Paths of releases that were, or in check mode would be, removed.
+  type: list
+  elements: str
+  returned: always
 versions:
   description: Version of each package; in check mode the one that would be installed, where that is known.
   type: dict
@@ -60,13 +82,20 @@ import tempfile
 import time
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.nodestrap_receipt import effect, read_receipt, receipt_path, write_receipt
+from ansible.module_utils.nodestrap_receipt import (
+    effect,
+    give_up_releases,
+    read_receipt,
+    receipt_path,
+    write_receipt,
+)
 
 APT_OPTIONS = ["-q", "-y", "--no-install-recommends", "-o", "Dpkg::Options::=--force-confdef"]
 APT_OPTIONS += ["-o", "Dpkg::Options::=--force-confold", "-o", "APT::Keep-Downloaded-Packages=false"]
 LISTS = "/var/lib/apt/lists"
 # What a bundle brought (role os_repository): while it is there, no other repository is asked.
 BUNDLED = "/var/lib/nodestrap/os-packages/apt.conf"
+BUNDLED_RECEIPT = "os-packages"
 BUNDLED_LISTS = "/run/nodestrap-os-packages/lists"
 FRESH = 86400  # seconds for which check mode trusts the host's own package lists
 # "Inst runc (1.1.5 Debian:12 [amd64])", with the installed version in brackets before it where there is one.
@@ -79,7 +108,8 @@ class Apt:
     def __init__(self, module):
         self.module = module
         self.timeout = module.params["lock_timeout"]
-        self.bundled = os.path.exists(BUNDLED)
+        going = BUNDLED_RECEIPT in module.params.get("without", ())  # it is there still, in check mode
+        self.bundled = os.path.exists(BUNDLED) and not going
         if self.bundled:
             module.run_command_environ_update["APT_CONFIG"] = BUNDLED
             os.makedirs(BUNDLED_LISTS + "/partial", exist_ok=True)
@@ -248,18 +278,8 @@ def install(module, packages, names):
     return effects
 
 
-def main():
-    module = AnsibleModule(
-        argument_spec={
-            "names": {"type": "list", "elements": "str", "required": True},
-            "lock_timeout": {"type": "int", "default": 300},
-        },
-        supports_check_mode=True,
-    )
-    module.run_command_environ_update = {"LC_ALL": "C.UTF-8", "LANG": "C.UTF-8"}
-    names = module.params["names"]
-    if not names:
-        module.exit_json(changed=False, versions={}, installed=[], effects=[])
+def converge(module, names):
+    """See to it that they are installed; returns their versions, those that were missing, and the effects."""
     packages = manager(module)
     versions = packages.installed(names)
     missing = [name for name in names if name not in versions]
@@ -272,8 +292,39 @@ def main():
     elif missing:
         effects = install(module, packages, missing)
         versions = packages.installed(names)
-    diff = {"before": "", "after": "".join(f"package {name}\n" for name in missing)}
-    module.exit_json(changed=bool(missing), versions=versions, installed=missing, effects=effects, diff=diff)
+    return versions, missing, effects
+
+
+def main():
+    names = {"type": "list", "elements": "str"}
+    module = AnsibleModule(
+        argument_spec={
+            "names": {**names, "required": True},
+            "replaces": {**names, "default": []},
+            "without": {**names, "default": []},
+            "lock_timeout": {"type": "int", "default": 300},
+        },
+        supports_check_mode=True,
+    )
+    module.run_command_environ_update = {"LC_ALL": "C.UTF-8", "LANG": "C.UTF-8"}
+    paths, effects = give_up_releases(module.params["without"], module.check_mode)
+    versions, missing = {}, []
+    if module.params["names"]:
+        versions, missing, installing = converge(module, module.params["names"])
+        effects += installing
+    former, given_up = give_up_releases(module.params["replaces"], module.check_mode)
+    paths, effects = paths + former, effects + given_up
+    module.exit_json(
+        changed=bool(missing or paths),
+        versions=versions,
+        installed=missing,
+        paths=paths,
+        effects=effects,
+        diff={
+            "before": "".join(path + "\n" for path in paths),
+            "after": "".join(f"package {name}\n" for name in missing),
+        },
+    )
 
 
 if __name__ == "__main__":

@@ -9,7 +9,8 @@ short_description: systemd units are enabled and running, or restarted
 description:
   - Asks systemd once about all O(names). Reloads its configuration when a unit file changed since then.
   - Works in check mode on a host that does not have the units yet.
-  - When a unit does not start, the failure carries its state and the last lines of its journal.
+  - When a unit does not start, or does not answer, the failure carries its state and the last lines of its
+    journal.
 options:
   names:
     description: Unit names, in the order in which to start them.
@@ -27,6 +28,16 @@ options:
     type: list
     elements: path
     default: []
+  answers:
+    description:
+      - A gRPC method that takes an empty message, and must be answered in the end, such as the Version method
+        of the CRI or of containerd. In check mode it is not called when there is no socket yet.
+    type: dict
+    suboptions:
+      socket: {description: Path of the unix socket., type: path, required: true}
+      method: {description: "Full method name, V(/package.Service/Method).", type: str, required: true}
+      unit: {description: "The one of O(names) that serves it.", type: str, required: true}
+      timeout: {description: Seconds to wait., type: int, default: 60}
 author: nodestrap
 """
 
@@ -35,6 +46,10 @@ EXAMPLES = r"""
   systemd_units:
     names: [containerd.service]
     watch: [/etc/containerd/config.toml]
+    answers:
+      socket: /run/containerd/containerd.sock
+      method: /containerd.services.version.v1.Version/Version
+      unit: containerd.service
 """
 
 RETURN = r"""
@@ -50,11 +65,16 @@ effects:
   type: list
   elements: dict
   returned: always
+fields:
+  description: The text fields of what was answered to O(answers), by field number.
+  type: dict
+  returned: when it was asked
 """
 
 import os
 import time
 
+from ansible.module_utils import nodestrap_grpc
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.nodestrap_receipt import (
     effect,
@@ -170,12 +190,26 @@ def converge(module, units, verb, stopped, disabled):
         systemctl(module, verb, stopped)
 
 
+def answerable(module, asked):
+    """Whether it can be asked: not what check mode has not installed."""
+    return not module.check_mode or os.path.exists(asked["socket"])
+
+
 def main():
     module = AnsibleModule(
         argument_spec={
             "names": {"type": "list", "elements": "str", "required": True},
             "restart": {"type": "bool", "default": False},
             "watch": {"type": "list", "elements": "path", "default": []},
+            "answers": {
+                "type": "dict",
+                "options": {
+                    "socket": {"type": "path", "required": True},
+                    "method": {"type": "str", "required": True},
+                    "unit": {"type": "str", "required": True},
+                    "timeout": {"type": "int", "default": 60},
+                },
+            },
         },
         supports_check_mode=True,
     )
@@ -197,11 +231,14 @@ def main():
     if not module.check_mode:
         converge(module, units, verb, stopped, disabled)
         note_managed(names)
+    asked = module.params["answers"]
+    fields = nodestrap_grpc.wait(module, asked) if asked and answerable(module, asked) else {}
     diff = {"before": "", "after": "".join(change + "\n" for change in changes)}
     module.exit_json(
         changed=bool(changes) or any(each["kind"] == "unit" for each in effects),
         changes=changes,
         effects=effects,
+        fields=fields,
         diff=diff,
     )
 

@@ -142,3 +142,23 @@ def take_away(receipt):
     for path in reversed(receipt.get("directories", [])):
         if os.path.isdir(path) and not os.listdir(path):
             os.rmdir(path)
+
+
+def give_up_releases(names, check_mode):
+    """Remove what ``install_artifact`` unpacked under these receipts, and them; returns paths and effects.
+
+    A file that somebody replaced since is left alone, and what was there before comes back.
+    """
+    paths, effects = [], []
+    for name in names:
+        receipt = read_receipt(name)
+        for path, before in installed(receipt):
+            paths.append(path)
+            effects.append(effect("file", path, "restore" if is_theirs(before) else "remove"))
+        if os.path.exists(receipt_path(name)):
+            paths.append(receipt_path(name))
+            effects.append(effect("file", receipt_path(name), "remove"))
+        if not check_mode:
+            take_away(receipt)
+            remove_receipt(name)
+    return paths, effects

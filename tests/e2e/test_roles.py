@@ -137,8 +137,8 @@ def test_check_mode_foretells_what_the_run_changes(checked: Checked, converged: 
 
 def test_the_host_is_a_cri_node(host: Host, converged: Play) -> None:
     answers(host)
-    assert converged.task("Containerd answers").result["fields"]["1"].startswith("1.6.")
-    assert converged.task("The CRI answers").result["fields"]["2"] == "pycri"
+    assert converged.task("containerd : Service").result["fields"]["1"].startswith("1.6.")
+    assert converged.task("pycri : Services").result["fields"]["2"] == "pycri"
     assert host.run("ctr plugins ls | awk '$2 == \"cri\"'") == ""
     assert host.run("stat -c %a /var/lib/containerd /var/lib/pycri").split() == ["700", "700"]
     assert json.loads(host.run("crictl info"))["status"]["conditions"][0]["status"] is True
@@ -311,7 +311,7 @@ def test_containerd_2_from_a_directory_and_back(host: Host, converged: Play, tmp
         cni_plugins_artifact=find("cni_plugins", version="1.1.1"),
     )
     assert done.code == 0, done.output
-    assert done.task("Containerd answers").result["fields"]["1"].startswith("2.")
+    assert done.task("containerd : Service").result["fields"]["1"].startswith("2.")
     assert (
         host.run("systemctl show -p FragmentPath --value containerd").strip()
         == "/etc/systemd/system/containerd.service"
@@ -321,7 +321,7 @@ def test_containerd_2_from_a_directory_and_back(host: Host, converged: Play, tmp
     answers(host)
     back = host.play()
     assert back.code == 0, back.output
-    assert back.task("Containerd answers").result["fields"]["1"].startswith("1.6.")
+    assert back.task("containerd : Service").result["fields"]["1"].startswith("1.6.")
     assert host.run("command -v containerd containerd-shim-runc-v2 ctr runc").split() == [
         "/usr/bin/containerd",
         "/usr/bin/containerd-shim-runc-v2",

@@ -18,15 +18,17 @@ PLAYBOOKS = Path(__file__).parents[2] / "playbooks"
 
 def load(name: str, receipts: Path) -> ModuleType:
     """The module's code, with its receipts and originals kept below ``receipts``."""
-    shared = _execute(
-        "ansible.module_utils.nodestrap_receipt", PLAYBOOKS / "module_utils/nodestrap_receipt.py"
-    )
+    shared = load_shared("nodestrap_receipt")
     shared.RECEIPTS = str(receipts / "receipts")
     shared.ORIGINALS = str(receipts / "originals")
-    _execute(
-        "ansible.module_utils.nodestrap_packet_filter", PLAYBOOKS / "module_utils/nodestrap_packet_filter.py"
-    )
+    for other in ("nodestrap_packet_filter", "nodestrap_grpc"):
+        load_shared(other)
     return _execute(f"nodestrap_library.{name}", PLAYBOOKS / f"library/{name}.py")
+
+
+def load_shared(name: str) -> ModuleType:
+    """The code of one of playbooks/module_utils."""
+    return _execute(f"ansible.module_utils.{name}", PLAYBOOKS / f"module_utils/{name}.py")
 
 
 def run(module: ModuleType, *, check: bool = False, **arguments: Any) -> dict[str, Any]:

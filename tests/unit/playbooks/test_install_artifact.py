@@ -153,10 +153,30 @@ def test_a_release_that_is_no_longer_wanted_is_removed_but_not_what_replaced_it(
 ) -> None:
     install(module, archive(tmp_path / "a", {"ctr": b"1", "shim": b"2"}), tmp_path / "bin")
     (tmp_path / "bin/shim").write_text("somebody else's")
-    remove = ansible_modules.load("remove_artifacts", tmp_path / "state")
-    told = ansible_modules.run(remove, check=True, receipts=["release", "none"])
+    packages = ansible_modules.load("os_packages", tmp_path / "state")
+    told = ansible_modules.run(packages, check=True, names=[], replaces=["release", "none"])
     assert (tmp_path / "bin/ctr").exists()
-    done = ansible_modules.run(remove, receipts=["release", "none"])
+    done = ansible_modules.run(packages, names=[], replaces=["release", "none"])
     assert done["paths"] == told["paths"]
     assert [path.name for path in (tmp_path / "bin").iterdir()] == ["shim"]
-    assert not ansible_modules.run(remove, receipts=["release", "none"])["changed"]
+    assert not ansible_modules.run(packages, names=[], replaces=["release", "none"])["changed"]
+
+
+def test_of_several_those_are_named_that_the_host_lacks(module: ModuleType, tmp_path: Path) -> None:
+    wanted = []
+    for name in ("a", "b"):
+        source = archive(tmp_path / name, {f"{name}-file": name.encode()})
+        install(module, source, tmp_path / "bin", receipt=name)
+        checksum = hashlib.sha256(source.read_bytes()).hexdigest()
+        wanted.append(
+            {"src": str(source), "sha256": checksum, "dest": str(tmp_path / "bin"), "receipt": name}
+        )
+    assert ansible_modules.run(module, artifacts=wanted)["lacking"] == []
+    (tmp_path / "bin/b-file").unlink()
+    new = {"src": "c", "sha256": "0" * 64, "dest": str(tmp_path / "bin"), "receipt": "c"}
+    assert ansible_modules.run(module, artifacts=[*wanted, new])["lacking"] == ["b", "c"]
+
+
+def test_one_release_is_described_whole_or_not_at_all(module: ModuleType) -> None:
+    assert "required together" in ansible_modules.run(module, src="/a")["msg"]
+    assert "one of" in ansible_modules.run(module)["msg"]

@@ -228,3 +228,15 @@ def test_any_text_arrives_as_it_is(content: str, tmp_path_factory: pytest.TempPa
     ansible_modules.run(module, **wanted)
     assert (root / "file").read_bytes() == content.encode()
     assert not ansible_modules.run(module, **wanted)["changed"]
+
+
+def test_several_receipts_are_kept_apart(module: ModuleType, root: Path) -> None:
+    other = {"receipt": "other", "files": [{"path": str(root / "own/file"), "content": "y"}]}
+    done = ansible_modules.run(module, **role(root), others=[other])
+    assert (root / "etc/config").exists()
+    assert str(root / "own/file") in done["paths"]
+    assert not ansible_modules.run(module, **role(root), others=[other])["changed"]
+    again = ansible_modules.run(module, **role(root), others=[{"receipt": "other"}])
+    assert again["changed"]
+    assert (root / "etc/config").exists()
+    assert not (root / "own").exists()

@@ -90,3 +90,17 @@ def test_without_systemd_it_says_so(module: ModuleType, monkeypatch: pytest.Monk
     done = ansible_modules.run(module, names=["a.service"])
     assert "systemd is not PID 1" in done["msg"]
     assert ansible_modules.run(module, check=True, names=["a.service"])["changed"]
+
+
+ASKED = {"socket": "/nonexistent/cri.sock", "method": "/a.B/C", "unit": "a.service", "timeout": 0}
+
+
+def test_a_unit_that_runs_has_to_answer(decided: Answer) -> None:
+    answer = decided({}, answers=ASKED)
+    assert answer["failed"]
+    assert "/nonexistent/cri.sock does not answer /a.B/C after 0 s" in answer["msg"]
+    assert "a.service" in answer["msg"]
+
+
+def test_check_mode_does_not_wait_for_what_is_not_installed(decided: Answer) -> None:
+    assert "failed" not in decided({"ActiveState": "inactive"}, check=True, answers=ASKED)

@@ -252,15 +252,15 @@ def test_containerd_from_a_release_gets_a_unit_and_runc(played: Play) -> None:
     done = played.of("rocky-9-upstream")
     unit = content(done, "/etc/systemd/system/containerd.service")
     assert "ExecStart=/usr/local/bin/containerd\n" in unit
-    releases = done.task("containerd : Release files").result["results"]
-    assert [item["item"]["dest"] for item in releases] == ["/usr/local/bin", "/usr/local/sbin"]
+    releases = done.task("containerd : Release files").result
+    assert releases["lacking"] == ["containerd-release", "runc-release"]
+    assert releases["paths"] == ["/usr/local/bin", "/usr/local/sbin"]
 
 
 def test_a_newer_runc_beside_the_distributions_containerd(played: Play) -> None:
     done = played.of("newer-runc")
     assert "runc" not in done.task("Packages").result["installed"]
-    releases = done.task("containerd : Release files").result["results"]
-    assert [item["item"]["receipt"] for item in releases] == ["runc-release"]
+    assert done.task("containerd : Release files").result["lacking"] == ["runc-release"]
 
 
 @pytest.mark.parametrize(
@@ -273,7 +273,7 @@ def test_the_bootstrap_network(case: str, subnet: str, played: Play) -> None:
 
 
 def test_no_bootstrap_network_where_another_one_comes(played: Play) -> None:
-    paths = played.of("no-network").task("First network").result["paths"]
+    paths = played.of("no-network").task("Directories, links and first network").result["paths"]
     assert not [path for path in paths if path.endswith(".conflist")]
 
 

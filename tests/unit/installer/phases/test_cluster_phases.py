@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from installer import plans
 from installer.cluster.spec import HostSpec
 from installer.control_plane.observe import ClusterState, HostState, NodeState
 from installer.errors import ConnectError, InventoryError
@@ -21,6 +22,8 @@ from installer.phases.init import Init, run_secrets
 from installer.phases.join import Admission, JoinControlPlanes, JoinWorkers, newcomers
 from installer.phases.left_tokens import LeftTokens
 from installer.phases.node_settings import missing
+from installer.phases.nodes import BeforeNodes, Nodes
+from installer.phases.runtime import Runtime
 from installer.progress import Silent
 from installer.report import HostState as Outcome
 from installer.run import Run
@@ -248,3 +251,20 @@ def test_labels_and_taints_that_a_node_lacks_are_added_and_others_stay(tmp_path:
         ("label", "example.org/rack=a"),
         ("taint", "example.org/gpu=true:NoSchedule"),
     ]
+
+
+def test_nodes_are_converged_in_one_play_and_others_in_two(tmp_path: Path) -> None:
+    run = three(tmp_path)
+    assert run.kubernetes is not None
+    before, nodes = BeforeNodes(Runtime()), Nodes()
+    assert (before.should_run(run), nodes.should_run(run)) == (True, False)
+    names = ("cp1", "cp2", "w1")
+    members, known = dict.fromkeys(names, MEMBER), {name: node(name) for name in names}
+    run.kubernetes.state = ClusterState(members, known, "cp1", "v1.31.4")
+    assert (before.should_run(run), nodes.should_run(run)) == (False, True)
+    run.kubernetes.state = replace(run.kubernetes.state, nodes={**known, "w1": node("w1", ready=False)})
+    assert (before.should_run(run), nodes.should_run(run)) == (True, False)
+
+
+def test_up_to_the_kubernetes_programs_nodes_are_converged_too() -> None:
+    assert [phase.name for phase in plans.up_to("kubernetes")][-2:] == ["kubernetes", "nodes"]

@@ -1,57 +1,12 @@
-#!/usr/bin/python
-"""Ansible module: waits until the gRPC server of a systemd unit answers a call, or says why it does not."""
+"""Whether a gRPC server on a unix socket answers. Just enough of HTTP/2 is spoken here: the host needs no
+gRPC library.
+"""
 
 from __future__ import annotations
 
-DOCUMENTATION = r"""
-module: grpc_ready
-short_description: A gRPC server on a unix socket answers
-description:
-  - Calls a method that takes an empty message, such as the Version method of the CRI or of containerd, until
-    it is answered. Never changes anything. In check mode it does not call when there is no socket yet.
-  - A failure carries the last error, the unit's state and the last lines of its journal.
-  - Speaks just enough HTTP/2 itself, so the host needs no gRPC library.
-options:
-  socket:
-    description: Path of the unix socket.
-    type: path
-    required: true
-  method:
-    description: Full method name, V(/package.Service/Method).
-    type: str
-    required: true
-  unit:
-    description: The systemd unit that serves it.
-    type: str
-    required: true
-  timeout:
-    description: Seconds to wait.
-    type: int
-    default: 60
-author: nodestrap
-"""
-
-EXAMPLES = r"""
-- name: Containerd answers
-  grpc_ready:
-    socket: /run/containerd/containerd.sock
-    method: /containerd.services.version.v1.Version/Version
-    unit: containerd.service
-"""
-
-RETURN = r"""
-fields:
-  description: The answer's text fields, by field number.
-  type: dict
-  returned: when it answered
-"""
-
-import os
 import socket
 import struct
 import time
-
-from ansible.module_utils.basic import AnsibleModule
 
 DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY = 0x0, 0x1, 0x3, 0x4, 0x6, 0x7
 ACK = END_STREAM = 0x1
@@ -138,48 +93,38 @@ def text_fields(message):
     return fields
 
 
-def explain(module, error):
+def explain(module, asked, error):
     """Fail with all that helps."""
-    unit = module.params["unit"]
+    unit = asked["unit"]
     state = module.run_command(["systemctl", "show", "-p", "ActiveState,SubState,Result,NRestarts", unit])[1]
     log = module.run_command(
         ["journalctl", "--no-pager", "-q", "-b", "-o", "short-iso", "-n", "30", "-u", unit]
     )[1]
-    socket_path, method = module.params["socket"], module.params["method"]
     module.fail_json(
-        msg=f"{socket_path} does not answer {method} after {module.params['timeout']} s: {error}\n"
-        f"{unit}: {', '.join(state.split())}\n"
-        f"{log.strip() or 'its journal is empty'}"
+        msg="{} does not answer {} after {} s: {}\n{}: {}\n{}".format(
+            asked["socket"],
+            asked["method"],
+            asked["timeout"],
+            error,
+            unit,
+            ", ".join(state.split()),
+            log.strip() or "its journal is empty",
+        )
     )
 
 
-def wait(module):
-    """Return the answer's fields; fail when the time is up."""
-    deadline = time.monotonic() + module.params["timeout"]
+def wait(module, asked):
+    """The answer's text fields, by number; fails when the time is up.
+
+    ``asked`` has ``socket``, a path; ``method``, ``/package.Service/Method``, whose message is
+    empty; ``unit``, which serves it; and ``timeout``, in seconds.
+    """
+    deadline = time.monotonic() + asked["timeout"]
     while True:
         try:
             left = max(1.0, deadline - time.monotonic())
-            return text_fields(call(module.params["socket"], module.params["method"], left))
+            return text_fields(call(asked["socket"], asked["method"], left))
         except NotReady as error:
             if time.monotonic() >= deadline:
-                return explain(module, error)
+                return explain(module, asked, error)
         time.sleep(0.1)
-
-
-def main():
-    module = AnsibleModule(
-        argument_spec={
-            "socket": {"type": "path", "required": True},
-            "method": {"type": "str", "required": True},
-            "unit": {"type": "str", "required": True},
-            "timeout": {"type": "int", "default": 60},
-        },
-        supports_check_mode=True,
-    )
-    if module.check_mode and not os.path.exists(module.params["socket"]):
-        module.exit_json(changed=False, fields={}, msg="not installed yet")
-    module.exit_json(changed=False, fields=wait(module))
-
-
-if __name__ == "__main__":
-    main()

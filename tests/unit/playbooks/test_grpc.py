@@ -9,7 +9,8 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import grpc
 import pytest
@@ -23,8 +24,8 @@ METHOD = "/runtime.v1.RuntimeService/Version"
 
 
 @pytest.fixture
-def module(tmp_path: Path) -> ModuleType:
-    return ansible_modules.load("grpc_ready", tmp_path)
+def module() -> ModuleType:
+    return ansible_modules.load_shared("nodestrap_grpc")
 
 
 @pytest.fixture
@@ -46,10 +47,19 @@ def server(tmp_path: Path) -> Iterator[Path]:
     running.stop(None).wait()
 
 
+def wait(module: ModuleType, path: Path, timeout: int = 5) -> Any:
+    """What the wait comes to. Raises RuntimeError with the message of its failure."""
+
+    def fail(msg: str) -> None:
+        raise RuntimeError(msg)
+
+    host = SimpleNamespace(fail_json=fail, run_command=lambda argv: (0, f"said by {argv[0]}", ""))
+    asked = {"socket": str(path), "method": METHOD, "unit": "no-such.service", "timeout": timeout}
+    return module.wait(host, asked)
+
+
 def test_a_server_that_answers_is_ready(module: ModuleType, server: Path) -> None:
-    done = ansible_modules.run(module, socket=str(server), method=METHOD, unit="none.service")
-    assert done["fields"] == {"1": "0.1.0", "2": "pycri", "4": "v1"}
-    assert not done["changed"]
+    assert wait(module, server) == {"1": "0.1.0", "2": "pycri", "4": "v1"}
 
 
 def test_an_error_status_is_not_ready(module: ModuleType, server: Path) -> None:
@@ -58,20 +68,12 @@ def test_an_error_status_is_not_ready(module: ModuleType, server: Path) -> None:
 
 
 def test_no_socket_is_told_with_unit_and_journal(module: ModuleType, tmp_path: Path) -> None:
-    done = ansible_modules.run(
-        module, socket=str(tmp_path / "none"), method=METHOD, unit="no-such.service", timeout=0
-    )
-    assert done["failed"]
-    assert f"{tmp_path}/none does not answer {METHOD} after 0 s" in done["msg"]
-    assert "No such file or directory" in done["msg"]
-    assert "no-such.service" in done["msg"]
-
-
-def test_check_mode_does_not_wait_for_what_is_not_installed(module: ModuleType, tmp_path: Path) -> None:
-    done = ansible_modules.run(
-        module, check=True, socket=str(tmp_path / "none"), method=METHOD, unit="x.service"
-    )
-    assert "failed" not in done
+    with pytest.raises(RuntimeError) as failure:
+        wait(module, tmp_path / "none", timeout=0)
+    said = str(failure.value)
+    assert f"{tmp_path}/none does not answer {METHOD} after 0 s" in said
+    assert "No such file or directory" in said
+    assert "no-such.service: said, by, systemctl\nsaid by journalctl" in said
 
 
 def test_a_server_that_hangs_up_is_not_ready(module: ModuleType, tmp_path: Path) -> None:
@@ -101,14 +103,14 @@ class Replay:
 
 @given(st.binary(max_size=300))
 def test_any_bytes_are_an_answer_or_not_ready(data: bytes) -> None:
-    module = ansible_modules.load("grpc_ready", Path("/nonexistent"))
+    module = ansible_modules.load_shared("nodestrap_grpc")
     with contextlib.suppress(module.NotReady):
         module.text_fields(module.answer(Replay(data)))
 
 
 @given(st.dictionaries(st.integers(1, 4), st.text(max_size=20), max_size=4))
 def test_text_fields_reads_what_protobuf_writes(values: dict[int, str]) -> None:
-    module = ansible_modules.load("grpc_ready", Path("/nonexistent"))
+    module = ansible_modules.load_shared("nodestrap_grpc")
     names = {1: "version", 2: "runtime_name", 3: "runtime_version", 4: "runtime_api_version"}
     message = cri_pb2.VersionResponse(**{names[number]: value for number, value in values.items()})
     fields = module.text_fields(message.SerializeToString())
@@ -116,5 +118,5 @@ def test_text_fields_reads_what_protobuf_writes(values: dict[int, str]) -> None:
 
 
 def test_frames_have_the_layout_of_rfc_9113() -> None:
-    module = ansible_modules.load("grpc_ready", Path("/nonexistent"))
+    module = ansible_modules.load_shared("nodestrap_grpc")
     assert module.frame(1, 4, 1, b"abc") == b"\0\0\x03" + b"\x01\x04" + struct.pack(">I", 1) + b"abc"
