@@ -46,7 +46,8 @@ class Dpkg:
 
     traces = (
         "records of apt and dpkg",
-        "lists in /var/lib/apt, logs in /var/log, old status stay",
+        "lists in /var/lib/apt, caches in /var/cache/apt and /var/cache/ldconfig, logs in /var/log, and "
+        "/var/lib/dpkg/*-old and /var/cache/debconf/*-old, the last state but one of their databases, stay",
     )
 
     def __init__(self, module):
