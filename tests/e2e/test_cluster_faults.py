@@ -5,24 +5,28 @@ scripts/test faults              # $KILLS: how many times the controller is kill
 
 from __future__ import annotations
 
+import json
 import os
 import random
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from installer import journal
 from tests.support import kubernetes_lab
 from tests.support.command import Nodestrap
 
 pytestmark = [pytest.mark.e2e, pytest.mark.faults, pytest.mark.timeout(7200)]
 
+KILLS = int(os.environ.get("KILLS", "10"))
 KUBECTL = "kubectl --kubeconfig /etc/kubernetes/admin.conf"
 
 
@@ -70,35 +74,76 @@ def test_three_control_planes_outlive_the_first(tmp_path: Path) -> None:
         print(f"a pod is scheduled and runs {time.monotonic() - began:.1f} s after node1 lost power")
 
 
-def test_a_killed_controller_leaves_hosts_that_the_next_run_finishes(tmp_path: Path) -> None:
-    kills = int(os.environ.get("KILLS", "10"))
-    with lab(tmp_path / "whole", "kill", 2) as (nodestrap, inventory):
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, float]:
+    """Seconds that each phase of an `up` of two bare hosts takes here."""
+    with lab(tmp_path_factory.mktemp("whole"), "kill", 2) as (nodestrap, inventory):
         whole = nodestrap.json("up", "-i", str(inventory))
-    phases, chance = whole["phases"], random.Random()
-    print(f"an undisturbed up: {whole['seconds']} s {phases}")
-    for number in range(kills):
-        moment = chance.uniform(0.5, whole["seconds"])
-        with lab(tmp_path / str(number), "kill", 2) as (nodestrap, inventory):
-            killed = _killed_at(nodestrap, inventory, moment)
-            report = nodestrap.json("up", "-i", str(inventory))
-        states = {host["host"]: host["state"] for host in report["hosts"]}
-        print(f"killed after {moment:.1f} s {killed}: then {report['seconds']} s, {states}")
-        assert report["exit_code"] == 0
+    print(f"an undisturbed up: {whole['seconds']} s {whole['phases']}")
+    phases: dict[str, float] = whole["phases"]
+    return phases
+
+
+@pytest.mark.parametrize("number", range(KILLS))
+def test_the_next_up_finishes_what_a_killed_controller_left(
+    tmp_path: Path, undisturbed: dict[str, float], number: int
+) -> None:
+    """Bare hosts each time; the moments are random, one in each KILLS-th part of an `up`."""
+    phase, seconds = _moment(undisturbed, (number + random.random()) / KILLS)
+    with lab(tmp_path, "kill", 2) as (nodestrap, inventory):
+        where = _killed_in(nodestrap, inventory, phase, seconds)
+        report = nodestrap.json("up", "-i", str(inventory))
+        print(f"killed {where}: then {report['seconds']} s {report['phases']}")
         assert "verify" in report["phases"]
+        nodes = json.loads(nodestrap.on("kill", "node1", f"{KUBECTL} get nodes -o json"))["items"]
+        conditions = [each["status"]["conditions"] for each in nodes]
+        ready = [each["status"] for found in conditions for each in found if each["type"] == "Ready"]
+        assert ready == ["True", "True"]
+        assert "bootstrap-token" not in nodestrap.on("kill", "node1", f"{KUBECTL} -n kube-system get secrets")
+        for node in ("node1", "node2"):
+            left = "ls -d /run/nodestrap-kubeadm-*.yaml /etc/kubernetes/bootstrap-kubelet.conf 2>/dev/null"
+            assert nodestrap.on("kill", node, f"{left} || true") == ""
 
 
-def _killed_at(nodestrap: Nodestrap, inventory: Path, moment: float) -> str:
-    """Start `up`, kill it after so many seconds; returns where it was."""
+def _moment(phases: dict[str, float], share: float) -> tuple[str, float]:
+    """The phase, and the seconds into it, after this share of all phases' time."""
+    left = share * sum(phases.values())
+    for phase, seconds in phases.items():
+        if left <= seconds:
+            return phase, left
+        left -= seconds
+    return list(phases.items())[-1]
+
+
+def _killed_in(nodestrap: Nodestrap, inventory: Path, phase: str, seconds: float) -> str:
+    """Start `up`, kill it so long after the phase began, or when that has ended; returns where it was."""
     argv = [sys.executable, "-m", "installer.cli", "up", "-i", str(inventory)]
     env = {**os.environ, "XDG_STATE_HOME": str(nodestrap.home / "state"), "NO_COLOR": "1"}
-    log = nodestrap.home / "killed.log"
+    log, began, came = nodestrap.home / "killed.log", time.monotonic(), None
     with (
         log.open("w") as output,
         subprocess.Popen(argv, env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=output) as running,
     ):
-        try:
-            running.wait(moment)
-        except subprocess.TimeoutExpired:
-            running.kill()
-    lines = [line.strip() for line in log.read_text().splitlines() if "== " in line]
-    return f"in {lines[-1].partition('== ')[2]}" if lines else "before the first phase"
+        while running.poll() is None:
+            begun = _begun(nodestrap)
+            if phase in begun:
+                came = came or time.monotonic()
+                if begun[-1] != phase or time.monotonic() - came >= seconds:
+                    running.kill()
+                    break
+            with suppress(subprocess.TimeoutExpired):
+                running.wait(0.05)
+    assert running.returncode == -signal.SIGKILL, f"it ended by itself\n{log.read_text()}"
+    last = [line.strip() for line in log.read_text().splitlines() if line.strip()][-1:]
+    where = f"in {_begun(nodestrap)[-1]}, {seconds:.1f} s after {phase} began"
+    return f"after {time.monotonic() - began:.1f} s {where}, having said {last}"
+
+
+def _begun(nodestrap: Nodestrap) -> list[str]:
+    """The phases that the journal knows of, in order."""
+    return [
+        str(entry["phase"])
+        for path in (nodestrap.home / "state/nodestrap/clusters").glob("*/journal.jsonl")
+        for entry in journal.read(path)
+        if entry["event"] == "phase"
+    ]
