@@ -28,7 +28,8 @@ _OPTIONS = (
     ("grpc.max_send_message_length", 64 * _MIB),
     # containerd restarts in about a second; gRPC's defaults would leave us blind for up to two minutes.
     ("grpc.initial_reconnect_backoff_ms", 50),
-    ("grpc.min_reconnect_backoff_ms", 50),
+    # Despite its name: how long one attempt may take, to the server's first frame. A busy one needs its time.
+    ("grpc.min_reconnect_backoff_ms", 5000),
     ("grpc.max_reconnect_backoff_ms", 500),
     ("grpc.enable_retries", 0),
     ("grpc.enable_http_proxy", 0),

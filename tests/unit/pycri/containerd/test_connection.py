@@ -133,3 +133,24 @@ def test_no_other_package_sees_grpc_errors_of_containerd() -> None:
                 names = [node.module]
             offenders += [f"{relative}:{node.lineno}" for name in names if name.split(".")[0] == "grpc"]
     assert offenders == []
+
+
+async def test_a_busy_containerd_has_time_to_greet(server: Server, tmp_path: Path) -> None:
+    """A new connection waits for the server's first frame, also when that takes longer than a back-off."""
+
+    async def greet_late(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(0.4)
+        behind, ahead = await asyncio.open_unix_connection(tmp_path / "s.sock")
+        await asyncio.gather(_pass_on(reader, ahead), _pass_on(behind, writer))
+
+    busy = tmp_path / "busy.sock"
+    async with await asyncio.start_unix_server(greet_late, busy), Containerd(busy, "ns") as client:
+        await client.version.get()
+        assert len(server.calls) == 1
+
+
+async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while data := await reader.read(65536):
+        writer.write(data)
+    writer.close()
+    await writer.wait_closed()
