@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 import shlex
-import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -58,8 +57,6 @@ class Cluster:
         self.namespace = f"nodestrap-verify-{run_id}"
         self._image = image
         self._made = False
-        self._probes: Sequence[Probe] | None = None
-        self._lock = threading.Lock()  # checks that run beside each other share one set of pods
         # By the run's own number: two runs, or what a killed one left, do not meet.
         self.host_port = _HOST_PORTS[int(run_id, 16) % len(_HOST_PORTS)]
         self.kubectl = Kubectl(host.name, self._run)
@@ -69,15 +66,9 @@ class Cluster:
         """By name. Raises ClusterError."""
         return node_states(self.kubectl)
 
-    @property
+    @cached_property
     def probes(self) -> Sequence[Probe]:
         """A pod on every node that is ready, each with an address. Raises Failed, ClusterError."""
-        with self._lock:
-            if self._probes is None:
-                self._probes = self._make_probes()
-            return self._probes
-
-    def _make_probes(self) -> Sequence[Probe]:
         names = [node.name for node in self.nodes.values() if node.ready]
         if not names:
             raise NotApplicable("no node is ready")

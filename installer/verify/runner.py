@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Final
 
 from installer.errors import ClusterError
 from installer.verify.catalogue import select
@@ -22,8 +19,6 @@ from installer.verify.session import Session
 from installer.verify.sweep import sweep
 
 OnResult = Callable[[Result], None]
-
-_AT_ONCE: Final = 4  # checks of a cluster: each waits for kubectl, and an SSH server allows ten sessions
 
 
 class Interrupt:
@@ -97,38 +92,18 @@ def _introduce(client: CriClient) -> str:
 
 
 def _run_all(checks: Iterable[Check], session: Session) -> Iterable[Result]:
-    """In order; those of a cluster that only look run beside each other."""
     closed: Result | None = None
-    for beside, group in itertools.groupby(checks, _beside_others):
-        if beside and closed is None:
-            yield from _run_beside(tuple(group), session)
-            continue
-        for check in group:
-            session.cri.raise_if_cancelled()
-            if closed is not None:
-                yield Result.behind_gate(check, closed.id)
-                continue
-            if check.after:
-                session.close_shared()
-            result = run_check(check, session)
-            if check.gate and result.outcome is Outcome.FAILED:
-                closed = result
-            yield result
-
-
-def _beside_others(check: Check) -> bool:
-    return check.tier == 3 and not (check.gate or check.first or check.after or check.disruptive)
-
-
-def _run_beside(checks: Sequence[Check], session: Session) -> Iterable[Result]:
-    """A few at once, their results in order. Raises Cancelled once none is under way any more."""
-
-    def one(check: Check) -> Result:
+    for check in checks:
         session.cri.raise_if_cancelled()
-        return run_check(check, session)
-
-    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="check") as pool:
-        yield from pool.map(one, checks)
+        if closed is not None:
+            yield Result.behind_gate(check, closed.id)
+            continue
+        if check.after:
+            session.close_shared()
+        result = run_check(check, session)
+        if check.gate and result.outcome is Outcome.FAILED:
+            closed = result
+        yield result
 
 
 def run_check(check: Check, session: Session) -> Result:

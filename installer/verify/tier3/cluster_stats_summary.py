@@ -17,9 +17,6 @@ from installer.verify.waiting import wait_for
     title="The kubelet's summary has memory and network of pods",
     proves="/stats/summary of each kubelet, which `kubectl top` and the eviction manager rest on",
     fix="compare with `crictl statsp` on that node",
-    # cAdvisor looks at a pod every ten seconds or so, and when its metrics are asked for, as another check
-    # does.
-    after=True,
 )
 def cluster_stats_summary(ctx: Context) -> str:
     shown = []

@@ -75,26 +75,6 @@ def test_a_failed_gate_skips_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     assert report.results[1].evidence == "pod.gate failed"
 
 
-def test_checks_of_a_cluster_that_only_look_run_beside_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    meeting = threading.Barrier(2)
-
-    def meet(_ctx: Context) -> str:
-        return f"met, {meeting.wait(10) >= 0}"
-
-    def late(name: str) -> Check:
-        return check(f"cluster.{name}", tier=3, title="A title", proves="something", fix="the usual")(meet)
-
-    gate = check("cluster.gate", tier=3, title="t", proves="p", fix="f", gate=True)
-    report = run([gate(lambda _ctx: "open"), late("b"), late("a")], monkeypatch)
-    assert [(each.id, each.evidence) for each in report.results] == [
-        ("cluster.gate", "open"),
-        ("cluster.b", "met, True"),
-        ("cluster.a", "met, True"),
-    ]
-    closed = run([gate(raising(Failed("down"))), late("b"), late("a")], monkeypatch)
-    assert [each.outcome for each in closed.results] == [Outcome.FAILED, Outcome.SKIPPED, Outcome.SKIPPED]
-
-
 class Pods:
     """A runtime of pods that will not be removed the first time."""
 
