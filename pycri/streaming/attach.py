@@ -89,6 +89,7 @@ class AttachSession(RemoteSession):
         try:
             while data := await self.stdin.get():
                 await stdin.write(data)
+            await stdin.reader()
         except BrokenPipeError:
             self.stdin.discard()
         if streams.record.stdin_once:

@@ -95,6 +95,7 @@ class ExecSession(RemoteSession):
         try:
             while data := await self.stdin.get():
                 await stdin.write(data)
+            await stdin.reader()
         except BrokenPipeError:
             self.stdin.discard()
         stdin.close()
