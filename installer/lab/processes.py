@@ -11,6 +11,7 @@ import json
 import os
 import select
 import signal
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -83,13 +84,23 @@ def spawn(
         *((os.POSIX_SPAWN_DUP2, fd, fd) for fd in pass_fds),
         *((os.POSIX_SPAWN_CLOSE, fd) for fd in _inheritable() if fd > 2 and fd not in pass_fds),
     ]
-    pid = os.posix_spawn(
-        argv[0], list(argv), dict(os.environ if env is None else env), file_actions=actions, setsid=True
-    )
+    environment = dict(os.environ if env is None else env)
+    pid = os.posix_spawn(argv[0], list(argv), environment, file_actions=actions, setsid=True)
+    if environment:
+        _await_program(pid)
     identity = _identify(pid)
     if identity is None:  # ended already: its start time no longer matters, its number is still ours to reap
         return ProcessId(pid, -1, "")
     return identity
+
+
+def _await_program(pid: int) -> None:
+    """Return when `find` sees the process: posix_spawn returns a moment before its environment is there."""
+    while _identify(pid) is not None:
+        with contextlib.suppress(OSError):
+            if Path(f"/proc/{pid}/environ").read_bytes():
+                return
+        time.sleep(0.001)
 
 
 def _inheritable() -> list[int]:

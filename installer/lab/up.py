@@ -121,8 +121,8 @@ def _boot(lab: Lab, host: Host, chosen: Backend, progress: Progress, given_up: t
         def alive() -> None:
             if given_up.is_set():
                 raise NodestrapError("no longer waited for: another step failed", host=host.name)
-            # twice: while a process executes another program, the kernel shows neither's arguments
-            if not chosen.running(lab, host) and not chosen.running(lab, host):
+            # more than once: while a process executes another program, the kernel shows neither's arguments
+            if not any(chosen.running(lab, host) or given_up.wait(0.1) for _ in range(10)):
                 raise NodestrapError(
                     f"it ended while booting: {_last(chosen.console(lab, host))}", host=host.name
                 )
