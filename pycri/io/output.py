@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from pycri.io.pump import Pump
 
 # After the process has ended, what it wrote is still on its way through the shim. A child that it left in
-# the background may hold the pipe for ever, so silence ends the wait (longer than a busy machine lets the shim
-# wait for a processor), and so does the limit.
+# the background may hold the pipe for ever, so silence ends the wait, longer than a busy machine lets the
+# shim wait for a processor, and so does the limit.
 SILENCE_SECONDS = 2.5
 DRAIN_SECONDS = 5.0
 
