@@ -86,12 +86,7 @@ class AttachSession(RemoteSession):
         if stdin is None or not self._request.stdin:
             self.stdin.discard()
             return
-        try:
-            while data := await self.stdin.get():
-                await stdin.write(data)
-            await stdin.reader()
-        except BrokenPipeError:
-            self.stdin.discard()
+        await self.type_into(stdin)
         if streams.record.stdin_once:
             await self._close_stdin(streams)
 

@@ -92,12 +92,7 @@ class ExecSession(RemoteSession):
         if self._request.tty:
             # what was typed ahead must not be read by a program that believes in a terminal of 0 by 0
             await first(self._sized.wait(), asyncio.sleep(_FIRST_SIZE_SECONDS))
-        try:
-            while data := await self.stdin.get():
-                await stdin.write(data)
-            await stdin.reader()
-        except BrokenPipeError:
-            self.stdin.discard()
+        await self.type_into(stdin)
         stdin.close()
         with contextlib.suppress(PycriError):  # the process has ended meanwhile
             await process.close_stdin()

@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
+from pycri.io.stdin import StdinWriter
 from pycri.streaming.channels import (
     ChannelEvent,
     Channels,
@@ -79,6 +80,15 @@ class RemoteSession:
         self._resized.clear()
         assert self._size is not None
         return self._size
+
+    async def type_into(self, stdin: StdinWriter) -> None:
+        """All that the client types, until its end; then ``stdin`` may be closed and nothing is lost."""
+        try:
+            while data := await self.stdin.get():
+                await stdin.write(data)
+            await stdin.reader()
+        except BrokenPipeError:
+            self.stdin.discard()
 
     async def finish(self, status: Status) -> None:
         """Tells the client how it ended, and lets go of it."""
