@@ -16,6 +16,9 @@ MAX_BACKLOG_BYTES = 32 << 20
 _CLOSE_SECONDS = 5.0
 _PROBE_SECONDS = 5.0
 _TCP_GONE = frozenset((7, 8))  # CLOSE, CLOSE_WAIT of tcp_states.h
+# A client whose machine is gone says nothing, and one that left behind more than we take has its end stuck
+# behind it: its kernel forgets it after some minutes, and then answers these probes with a reset (tcp(7)).
+_KEEPALIVE = ((socket.TCP_KEEPIDLE, 30), (socket.TCP_KEEPINTVL, 10), (socket.TCP_KEEPCNT, 3))
 
 
 class Link:
@@ -27,6 +30,7 @@ class Link:
         self.last_activity = asyncio.get_running_loop().time()
         self._transport = transport
         self._transport.set_write_buffer_limits(HIGH_WATER_BYTES, LOW_WATER_BYTES)
+        self._keep_alive()
         self._writable = asyncio.Event()
         self._writable.set()
         self._on_writable: list[Callable[[], None]] = []
@@ -112,12 +116,24 @@ class Link:
         for callback in self._on_writable:
             callback()
 
+    def _keep_alive(self) -> None:
+        connection = self._socket
+        if connection is not None:
+            with contextlib.suppress(OSError):  # it is gone already, which the transport tells by itself
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+                for option, value in _KEEPALIVE:
+                    connection.setsockopt(socket.IPPROTO_TCP, option, value)
+
+    @property
+    def _socket(self) -> socket.socket | None:
+        return cast("socket.socket | None", self._transport.get_extra_info("socket"))
+
     def _probe_later(self) -> None:
         # asyncio does not watch a connection that it does not read from
         self._probe = asyncio.get_running_loop().call_later(_PROBE_SECONDS, self._probe_now)
 
     def _probe_now(self) -> None:
-        connection = cast("socket.socket | None", self._transport.get_extra_info("socket"))
+        connection = self._socket
         try:
             gone = (
                 connection is None

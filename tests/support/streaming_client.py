@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import os
+import socket
 import struct
 import zlib
 from collections.abc import Mapping
@@ -85,6 +86,12 @@ class SpdyClient:
         """All of a stream, at its end."""
         await self.until(lambda: stream_id in self.ended)
         return bytes(self.data[stream_id])
+
+    def reset(self) -> None:
+        """Leaves as a client does whose machine has lost it: with a reset, whatever is under way."""
+        connection = self._writer.get_extra_info("socket")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._writer.transport.abort()
 
     async def close(self) -> None:
         self._task.cancel()
