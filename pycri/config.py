@@ -234,6 +234,12 @@ class Config:
     root: str = _key("/var/lib/pycri", _absolute, "State that outlives a reboot, mode 0700.")
     run: str = _key("/run/pycri", _absolute, "State that does not: sockets, FIFOs, shm.")
     log_level: str = _key("info", _choice("debug", "info", "warning", "error"), "Of both daemons' journals.")
+    io_priority: str = _key(
+        "realtime",
+        _choice("realtime", "normal"),
+        "How pycri-io is run: realtime, before ordinary programs (SCHED_RR 1) as long as it does not keep\n"
+        "a processor busy for 100 ms on end and where the kernel grants it; or normal, as one of them.",
+    )
     default_runtime: str = _key("runc", _text, "The [runtimes.NAME] of pods without a RuntimeClass.")
     enable_checkpoint: bool = _key(
         False, _bool, "Serve CheckpointContainer; needs criu on the node. Off: it is refused."

@@ -11,12 +11,13 @@ import fcntl
 import logging
 import signal
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pycri.errors import AlreadyExists
 from pycri.io.notify import notify, take_stored_fds
+from pycri.io.priority import urgent
 from pycri.io.table import ContainerTable
 
 if TYPE_CHECKING:
@@ -34,10 +35,11 @@ async def main(config: Config) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with serve(config):
-        notify("READY=1")
-        await stop.wait()
-        notify("STOPPING=1")
+    with urgent() if config.io_priority == "realtime" else nullcontext():
+        async with serve(config):
+            notify("READY=1")
+            await stop.wait()
+            notify("STOPPING=1")
 
 
 @asynccontextmanager
