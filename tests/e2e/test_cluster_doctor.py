@@ -109,12 +109,28 @@ def test_a_healthy_control_plane_has_no_cause(ward: Ward) -> None:
     assert ward.causes(ward.inventory, 0) == []
 
 
-def test_a_token_that_is_not_valid_any_more(ward: Ward, discovery: Path) -> None:
-    ward.join("--discovery-file", str(discovery), "--token", NOBODYS, code=6)
+@pytest.fixture(scope="module")
+def expired(ward: Ward) -> str:
+    """A token that was good for a second."""
+    token = ward.on("kubeadm token create --ttl 1s").split()[-1]
+    secret = f"bootstrap-token-{token.partition('.')[0]}"
+    ward.on(f"while {KUBECTL} -n kube-system get secret {secret}; do sleep 0.5; done")
+    return token
+
+
+@pytest.mark.parametrize("age", ["expired", "never issued"])
+@pytest.mark.parametrize("way", ["discovery file", "endpoint"])
+def test_a_token_that_is_not_valid(ward: Ward, discovery: Path, expired: str, age: str, way: str) -> None:
+    token = expired if age == "expired" else NOBODYS
+    if way == "endpoint":
+        endpoint, _, ca_hash = ward.words()
+        ward.join("--endpoint", endpoint, "--token", token, "--ca-cert-hash", ca_hash, code=6)
+    else:
+        ward.join("--discovery-file", str(discovery), "--token", token, code=6)
     found = ward.causes(ward.foreign, 12)
-    print(f"a dead token: {found}")
+    print(f"a token that was {age}, by {way}: {found}")
     assert found[0][0] == "expired-token"
-    assert NOBODYS not in found[0][1]
+    assert token not in found[0][1]
 
 
 def test_a_wrong_ca_is_no_expired_token(ward: Ward) -> None:
