@@ -10,7 +10,11 @@ from installer.run import Run
 
 
 class LeftTokens(Phase):
-    """Goes by the journal, which is told of a token before there is one."""
+    """Goes by the journal, which is told of a token before there is one.
+
+    After the joins: the killed run may have left a ``kubeadm join`` on a host, which goes on with its token
+    and which this run waits for. Without the token it would look for it for five minutes.
+    """
 
     name = "left_tokens"
     stage = "join"
