@@ -51,8 +51,10 @@ class Kubernetes:
     def endpoint(self, host: str) -> str:
         """host:port of the API server: the cluster's endpoint, or else that of a control plane."""
         given = self.cluster.control_plane_endpoint
-        if given is not None:
-            return with_port(given)
+        return with_port(given) if given is not None else self.api_server(host)
+
+    def api_server(self, host: str) -> str:
+        """host:port of that control plane's own API server."""
         address = self.nodes[host].ips[0]
         return with_port(f"[{address}]" if ":" in address else address)
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from installer.cluster.spec import HostSpec
 from installer.control_plane.access import Access, admit, upload_certificates
 from installer.control_plane.observe import ClusterState, kubectl_on, observe
+from installer.control_plane.stale_watches import restart_if_stale
 from installer.errors import ClusterError
 from installer.kubeadm import render
 from installer.kubeadm.settings import Discovery
@@ -64,6 +65,8 @@ class JoinControlPlanes(Phase):
         # One by one: etcd takes one new member at a time.
         for host in [each for each in newcomers(run) if each.is_control_plane]:
             join(run, [host])
+        if not run.check:
+            _refresh_api_servers(run)
 
 
 class JoinWorkers(Phase):
@@ -110,6 +113,20 @@ def join(run: Run, hosts: Sequence[HostSpec]) -> None:
             kubeadm_join_ca_cert_hashes=list(access.discovery.ca_cert_hashes),
         )
     converge(run, "kubeadm_join.yml", check=run.check, hosts=hosts)
+
+
+def _refresh_api_servers(run: Run) -> None:
+    """One after the other: the others answer meanwhile."""
+    for host in run.asked:
+        if host.is_control_plane and host.name in run.connections:
+            server = f"https://{kubernetes_of(run).api_server(host.name)}"
+            try:
+                restarted = restart_if_stale(kubectl_on(run.connections[host.name]), server)
+            except ClusterError as error:
+                run.fail(error)
+                continue
+            if restarted:
+                run.progress.step(host.name, "API server restarted: its watches of etcd had stood still")
 
 
 def refresh(run: Run) -> ClusterState:

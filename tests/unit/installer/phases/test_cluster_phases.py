@@ -12,12 +12,13 @@ import pytest
 from installer import plans
 from installer.cluster.spec import HostSpec
 from installer.control_plane.observe import ClusterState, HostState, NodeState
-from installer.errors import ConnectError, InventoryError
+from installer.errors import ClusterError, ConnectError, InventoryError
 from installer.journal import Journal
 from installer.kubernetes import PodNetwork, check_versions, wanted
 from installer.phases import init as init_phase
 from installer.phases import join as join_phase
 from installer.phases import left_tokens
+from installer.phases.base import Phase
 from installer.phases.init import Init, run_secrets
 from installer.phases.join import Admission, JoinControlPlanes, JoinWorkers, newcomers
 from installer.phases.left_tokens import LeftTokens
@@ -134,6 +135,33 @@ def test_control_planes_join_one_by_one_and_workers_at_once(tmp_path: Path, play
     assert "certificateKey" not in run.host_variables["w1"]["kubeadm_join_config"]
 
 
+@pytest.mark.usefixtures("played")
+def test_control_planes_are_asked_for_stale_watches_once_the_last_has_joined(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def restart(host: str, server: str) -> bool:
+        asked.append(server)
+        if host == "cp1":
+            raise ClusterError("does not come back", host="cp1", step="join")
+        return True
+
+    monkeypatch.setattr(join_phase, "restart_if_stale", restart)
+    monkeypatch.setattr(join_phase, "kubectl_on", lambda connection: connection)
+    run = three(tmp_path)
+    assert run.kubernetes is not None
+    run.kubernetes.state = ClusterState({"cp1": MEMBER}, {"cp1": node("cp1")}, "cp1", "v1.31.4")
+    run.connections.update({name: name for name in ("cp1", "cp2", "w1")})  # type: ignore[misc]
+    run.check = True
+    JoinControlPlanes().run(run)
+    assert asked == []
+    run.check = False
+    JoinControlPlanes().run(run)
+    assert asked == ["https://192.0.2.1:6443", "https://192.0.2.2:6443"]
+    assert list(run.outcomes) == ["cp1"]
+
+
 def test_no_token_is_made_where_nobody_joins(tmp_path: Path) -> None:
     run = make(tmp_path, spec_host("cp1", 1))
     assert run.kubernetes is not None
@@ -202,6 +230,12 @@ def test_the_next_run_takes_back_what_a_killed_one_left(
     LeftTokens().run(run)
     assert revoked == [([token_id], True)]
     assert not LeftTokens().should_run(run)
+
+
+@pytest.mark.parametrize("plan", [plans.UP, plans.JOIN])
+def test_what_a_killed_run_left_on_a_host_may_use_its_token_to_the_end(plan: tuple[Phase, ...]) -> None:
+    phases = [type(phase) for phase in plan]
+    assert phases.index(JoinWorkers) < phases.index(LeftTokens)
 
 
 def test_two_hosts_of_one_name_are_refused(tmp_path: Path) -> None:
