@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -59,21 +60,75 @@ def _promote(inventory: Path, control_planes: int) -> Path:
     return copy
 
 
-def test_three_control_planes_outlive_the_first(tmp_path: Path) -> None:
-    with lab(tmp_path, "three", 4, control_planes=3) as (nodestrap, inventory):
-        report = nodestrap.json("up", "-i", str(inventory))
-        print(f"up of three control planes and a worker: {report['seconds']} s {report['phases']}")
-        proved = {check["id"] for check in report["verified"] if check["outcome"] == "pass"}
-        assert "cluster.service" in proved
-        assert sum(host["changed"] for host in nodestrap.json("up", "-i", str(inventory))["hosts"]) == 0
-        nodestrap("lab", "stop", "--name", "three", "node1")
-        began = time.monotonic()
-        run = f"{KUBECTL} run after --image=registry.k8s.io/e2e-test-images/busybox:1.29-4 --restart=Never"
-        node = '--overrides=\'{"spec": {"nodeSelector": {"kubernetes.io/hostname": "node4"}}}\''
-        attempt = f"until {run} {node} -- sleep 600; do sleep 1; done"
-        nodestrap.on("three", "node2", attempt)
-        nodestrap.on("three", "node2", f"{KUBECTL} wait --for=condition=Ready pod/after --timeout=120s")
-        print(f"a pod is scheduled and runs {time.monotonic() - began:.1f} s after node1 lost power")
+@dataclass(frozen=True)
+class Several:
+    """A cluster of three control planes, node1 to node3, and a worker."""
+
+    nodestrap: Nodestrap
+    inventory: Path
+    first: dict[str, Any]
+
+    def __call__(self, *words: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.nodestrap.json(words[0], "-i", str(self.inventory), *words[1:])
+        return found
+
+    def on(self, host: str, command: str) -> str:
+        return self.nodestrap.on("three", host, command)
+
+    def members(self) -> set[str]:
+        """Names of etcd's members, as node2's own says."""
+        return set(json.loads(self.on("node2", f"python3 -c '{_MEMBERS}'")))
+
+
+_MEMBERS = """
+import json, ssl, urllib.request
+pki = "/etc/kubernetes/pki/etcd/"
+context = ssl.create_default_context(cafile=pki + "ca.crt")
+context.load_cert_chain(pki + "peer.crt", pki + "peer.key")
+url = "https://127.0.0.1:2379/v3/cluster/member/list"
+with urllib.request.urlopen(url, b"{}", timeout=10, context=context) as answer:
+    print(json.dumps([member["name"] for member in json.load(answer)["members"]]))
+"""
+
+
+@pytest.fixture(scope="module")
+def several(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Several]:
+    with lab(tmp_path_factory.mktemp("three"), "three", 4, control_planes=3) as (nodestrap, inventory):
+        yield Several(nodestrap, inventory, nodestrap.json("up", "-i", str(inventory)))
+
+
+def test_three_control_planes_are_proved_by_one_up(several: Several) -> None:
+    report = several.first
+    print(f"up of three control planes and a worker: {report['seconds']} s {report['phases']}")
+    assert "cluster.service" in {check["id"] for check in report["verified"] if check["outcome"] == "pass"}
+    assert several.members() == {"node1", "node2", "node3"}
+    assert sum(host["changed"] for host in several("up")["hosts"]) == 0
+
+
+def test_the_cluster_outlives_its_first_control_plane(several: Several) -> None:
+    several.nodestrap("lab", "stop", "--name", "three", "node1")
+    began = time.monotonic()
+    run = f"{KUBECTL} run after --image=registry.k8s.io/e2e-test-images/busybox:1.29-4 --restart=Never"
+    node = '--overrides=\'{"spec": {"nodeSelector": {"kubernetes.io/hostname": "node4"}}}\''
+    several.on("node2", f"until {run} {node} -- sleep 600; do sleep 1; done")
+    several.on("node2", f"{KUBECTL} wait --for=condition=Ready pod/after --timeout=120s")
+    print(f"a pod is scheduled and runs {time.monotonic() - began:.1f} s after node1 lost power")
+    several.nodestrap.lab_up("three")
+    several.on("node2", f"{KUBECTL} wait --for=condition=Ready node/node1 --timeout=180s")
+
+
+def test_a_control_plane_leaves_and_comes_back(several: Several) -> None:
+    # what the proof had begun to delete when node1 lost power; kubectl drain refuses such pods
+    left = f"{KUBECTL} get namespaces -l io.nodestrap.verify --no-headers"
+    several.on("node2", f"while {left} | grep .; do sleep 1; done")
+    several("remove", "node3", "--yes")
+    assert several.members() == {"node1", "node2"}
+    assert "node3" not in several.on("node2", f"{KUBECTL} get nodes -o name")
+    assert several.on("node3", "ls -d /etc/kubernetes /var/lib/etcd 2>/dev/null || true") == ""
+    report = several("join", "node3")
+    print(f"join of a control plane: {report['seconds']} s {report['phases']}")
+    assert several.members() == {"node1", "node2", "node3"}
+    several("verify", "--tier", "3", "--check", "cluster.service")
 
 
 @pytest.fixture(scope="module")
