@@ -18,6 +18,9 @@ from pycri.ctl.stubs import OPTIONS, V1, V1ALPHA2, bind
 
 _TIMEOUTS = {"RunPodSandbox": 60.0, "PullImage": 120.0, "StopPodSandbox": 60.0, "StopContainer": 60.0}
 _TIMEOUT = 20.0
+# An interrupt waits for it. Seen once, on a busy machine, with the CRI of containerd 1.6: the container was
+# "starting" for good, and nothing could remove its pod.
+_TO_ITS_END = "StartContainer"
 
 
 class CriError(Exception):
@@ -61,7 +64,8 @@ class CriClient:
         return self.runtime.Version(request, timeout=5.0)
 
     def cancel(self) -> None:
-        """Cut short every call under way and refuse new ones, outside of ``uninterrupted()``."""
+        """Cut short the calls under way, but for a container's start, and refuse new ones, outside of
+        ``uninterrupted()``."""
         self._calls.cancel()
 
     def raise_if_cancelled(self) -> None:
@@ -156,7 +160,8 @@ def _callable(bound: Any, method: MethodDescriptor, calls: _Calls) -> Callable[.
     def call_unary(request: Any, *, timeout: float = default) -> Any:
         calls.raise_if_cancelled()
         call = bound.future(request, timeout=timeout)
-        calls.add(call)
+        if method.name != _TO_ITS_END:
+            calls.add(call)
         try:
             return call.result()
         except (grpc.RpcError, grpc.FutureCancelledError) as error:

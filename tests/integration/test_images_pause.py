@@ -118,7 +118,8 @@ async def running(client: Containerd, record: ImageRecord) -> AsyncIterator[int]
             await client.tasks.wait("pause")
             await client.tasks.delete("pause")
             await client.containers.delete("pause")
-            await client.snapshots.remove("overlayfs", "pause")
+            with contextlib.suppress(NotFound):  # containerd's garbage collection may have come first
+                await client.snapshots.remove("overlayfs", "pause")
         finally:
             for parent in Path("/sys/fs/cgroup").glob(f"*/pycri-test-{os.getpid()}"):
                 parent.rmdir()

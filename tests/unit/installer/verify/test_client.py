@@ -102,3 +102,28 @@ def test_an_interrupt_ends_the_call_under_way_and_spares_the_cleaner() -> None:
             client.runtime.Version(cri_pb2.VersionRequest())
         assert cleaner.runtime.Version(cri_pb2.VersionRequest()).runtime_name == "fake"
         client.close()
+
+
+def test_an_interrupt_waits_for_a_containers_start() -> None:
+    entered, release = threading.Event(), threading.Event()
+
+    def start(_request: Any) -> Any:
+        entered.set()
+        release.wait(20)
+        return cri_pb2.StartContainerResponse()
+
+    with FakeCri({"StartContainer": start, "Version": version}) as cri:
+        client = CriClient(cri.address)
+        done: list[object] = []
+        thread = threading.Thread(
+            target=lambda: done.append(client.runtime.StartContainer(cri_pb2.StartContainerRequest()))
+        )
+        thread.start()
+        assert entered.wait(10)
+        client.cancel()
+        release.set()
+        thread.join(10)
+        assert done == [cri_pb2.StartContainerResponse()]
+        with pytest.raises(Cancelled):
+            client.runtime.Version(cri_pb2.VersionRequest())
+        client.close()
