@@ -15,12 +15,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pycri.keepalive import keep_alive
+
 _log = logging.getLogger(__name__)
 CONFIG = Path("/etc/nodestrap/api-balancer.json")
 _CONNECT_SECONDS = 2.0
 _CHUNK = 1 << 16
 # A host whose power was cut says nothing: its connections end after about ten seconds, not in hours.
-_KEEPALIVE = ((socket.TCP_KEEPIDLE, 4), (socket.TCP_KEEPINTVL, 2), (socket.TCP_KEEPCNT, 3))
+_IDLE_SECONDS, _INTERVAL_SECONDS, _COUNT = 4, 2, 3
 _USER_TIMEOUT_MS = 10_000
 
 
@@ -98,7 +100,5 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 def _watch_over(writer: asyncio.StreamWriter) -> None:
     sock = writer.get_extra_info("socket")
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for option, value in _KEEPALIVE:
-        sock.setsockopt(socket.IPPROTO_TCP, option, value)
+    keep_alive(sock, idle=_IDLE_SECONDS, interval=_INTERVAL_SECONDS, count=_COUNT)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _USER_TIMEOUT_MS)

@@ -8,6 +8,8 @@ import socket
 from collections.abc import Callable
 from typing import cast
 
+from pycri.keepalive import keep_alive
+
 # Written and not yet sent; above the first, producers are asked to pause, below the second to go on.
 HIGH_WATER_BYTES = 256 * 1024
 LOW_WATER_BYTES = 64 * 1024
@@ -18,7 +20,7 @@ _PROBE_SECONDS = 5.0
 _TCP_GONE = frozenset((7, 8))  # CLOSE, CLOSE_WAIT of tcp_states.h
 # A client whose machine is gone says nothing, and one that left behind more than we take has its end stuck
 # behind it: its kernel forgets it after some minutes, and then answers these probes with a reset (tcp(7)).
-_KEEPALIVE = ((socket.TCP_KEEPIDLE, 30), (socket.TCP_KEEPINTVL, 10), (socket.TCP_KEEPCNT, 3))
+_IDLE_SECONDS, _INTERVAL_SECONDS, _COUNT = 30, 10, 3
 
 
 class Link:
@@ -120,9 +122,7 @@ class Link:
         connection = self._socket
         if connection is not None:
             with contextlib.suppress(OSError):  # it is gone already, which the transport tells by itself
-                connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-                for option, value in _KEEPALIVE:
-                    connection.setsockopt(socket.IPPROTO_TCP, option, value)
+                keep_alive(connection, idle=_IDLE_SECONDS, interval=_INTERVAL_SECONDS, count=_COUNT)
 
     @property
     def _socket(self) -> socket.socket | None:
