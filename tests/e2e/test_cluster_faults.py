@@ -152,10 +152,8 @@ def test_the_next_up_finishes_what_a_killed_controller_left(
         report = nodestrap.json("up", "-i", str(inventory))
         print(f"killed {where}: then {report['seconds']} s {report['phases']}")
         assert "verify" in report["phases"]
-        nodes = json.loads(nodestrap.on("kill", "node1", f"{KUBECTL} get nodes -o json"))["items"]
-        conditions = [each["status"]["conditions"] for each in nodes]
-        ready = [each["status"] for found in conditions for each in found if each["type"] == "Ready"]
-        assert ready == ["True", "True"]
+        nodes = nodestrap.on("kill", "node1", f"{KUBECTL} get nodes -o json")
+        assert kubernetes_lab.readiness(nodes) == {"node1": "True", "node2": "True"}
         assert "bootstrap-token" not in nodestrap.on("kill", "node1", f"{KUBECTL} -n kube-system get secrets")
         for node in ("node1", "node2"):
             left = "ls -d /run/nodestrap-kubeadm-*.yaml /etc/kubernetes/bootstrap-kubelet.conf 2>/dev/null"

@@ -5,7 +5,6 @@ One control plane and Kubernetes 1.20.2; the first run on a machine builds that,
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import stat
@@ -48,13 +47,8 @@ class Young:
 
     def ready(self) -> set[str]:
         """Names of nodes that are ready."""
-        nodes = json.loads(self.kubectl("get nodes -o json"))["items"]
-        conditions = {node["metadata"]["name"]: node["status"]["conditions"] for node in nodes}
-        return {
-            name
-            for name, found in conditions.items()
-            if any(each["type"] == "Ready" and each["status"] == "True" for each in found)
-        }
+        found = kubernetes_lab.readiness(self.kubectl("get nodes -o json"))
+        return {name for name, status in found.items() if status == "True"}
 
     def health(self, code: int = 0) -> dict[str, str]:
         return {host["host"]: host["health"] for host in self("status", code=code)["hosts"]}

@@ -39,13 +39,7 @@ class Cluster:
         return self.nodestrap.on(LAB, "node1", f"kubectl --kubeconfig /etc/kubernetes/admin.conf {words}")
 
     def readiness(self) -> dict[str, str]:
-        nodes = json.loads(self.kubectl("get nodes -o json"))["items"]
-        return {
-            node["metadata"]["name"]: condition["status"]
-            for node in nodes
-            for condition in node["status"]["conditions"]
-            if condition["type"] == "Ready"
-        }
+        return kubernetes_lab.readiness(self.kubectl("get nodes -o json"))
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ python -m tests.support.kubernetes_lab INVENTORY      # writes it there, buildin
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,16 @@ def write(inventory: Path, **changes: Any) -> None:
     path = inventory / "group_vars" / "nodes.yml"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(yaml.safe_dump(variables() | changes, sort_keys=False), encoding="utf-8")
+
+
+def readiness(nodes: str) -> dict[str, str]:
+    """What each node's condition Ready says: True, False or Unknown; from ``kubectl get nodes -o json``."""
+    return {
+        node["metadata"]["name"]: condition["status"]
+        for node in json.loads(nodes)["items"]
+        for condition in node["status"]["conditions"]
+        if condition["type"] == "Ready"
+    }
 
 
 if __name__ == "__main__":
